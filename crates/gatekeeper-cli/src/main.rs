@@ -1,0 +1,2 @@
+//! The gatekeeper command.
+fn main() {}

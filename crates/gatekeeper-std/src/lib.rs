@@ -1,0 +1,1 @@
+//! What gatekeeper drivers on an operating system share

@@ -1,0 +1,1 @@
+//! Scripted authorization server and API on loopback, faults, clock and conformance suite for gatekeeper drivers

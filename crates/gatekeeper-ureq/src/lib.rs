@@ -1,0 +1,1 @@
+//! Blocking gatekeeper driver over ureq
