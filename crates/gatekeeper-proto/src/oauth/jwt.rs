@@ -1,0 +1,352 @@
+//! The outside of a JWT, and its claims for display.
+//!
+//! Nothing here verifies anything: signature, issuer, audience and time are the resource server's business (RFC 8725).
+//! Claims are what the token says about itself. They may shorten a deadline and never prolong one.
+
+use crate::time::UnixTime;
+use crate::wire::json::{self, Object, Value};
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use core::fmt;
+
+/// The shape an access token must have before it is used.
+///
+/// Only the Gatekeeper systems promise JWTs. Elsewhere a token is opaque and [`Any`](Self::Any) is the only right
+/// choice: a JWE has five parts, and opaque tokens may have dots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Shape {
+    /// Any text that can stand in a header.
+    #[default]
+    Any,
+    /// The Gatekeeper Web SDK's rule: trimmed, three parts between dots, none of them empty.
+    ThreeParts,
+    /// Three non-empty parts of base64url characters, nothing around them (RFC 7515 sections 2 and 7.1).
+    Base64Url,
+}
+
+/// The Gatekeeper Web SDK's two names for a token that cannot be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum TokenShapeError {
+    /// Empty, or nothing but white space.
+    InvalidAccessToken,
+    /// Not three non-empty parts.
+    InvalidAccessTokenFormat,
+}
+
+/// What an unverified token says about itself. For display, and to shorten a deadline.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims<'a> {
+    /// `exp`: when the token says it expires.
+    pub expires_at: Option<UnixTime>,
+    /// `iat`: when the token says it was made.
+    pub issued_at: Option<UnixTime>,
+    /// `iss`
+    pub issuer: Option<&'a str>,
+    /// `scope`
+    pub scope: Option<&'a str>,
+    /// `client_id`
+    pub client_id: Option<&'a str>,
+    /// `token_use`, which AWS Cognito sets to `access` or `id`.
+    pub token_use: Option<&'a str>,
+}
+
+/// The two times of a token that bear on its lifetime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Times {
+    /// `exp` in seconds since the epoch.
+    pub expires_at: Option<u64>,
+    /// `iat` in seconds since the epoch.
+    pub issued_at: Option<u64>,
+}
+
+/// Why no claims can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ClaimsError {
+    /// The token is not three base64url parts, or its second part is no JSON object.
+    NotAJwt,
+    /// The scratch buffer is smaller than the second part decoded.
+    TooSmall {
+        /// A size that is enough.
+        needed: usize,
+    },
+}
+
+impl Shape {
+    /// Checks a token's shape.
+    ///
+    /// ```
+    /// use gatekeeper_proto::{Shape, TokenShapeError};
+    ///
+    /// assert_eq!(Shape::Base64Url.check("eyJhbGciOiJub25lIn0.e30."), Err(TokenShapeError::InvalidAccessTokenFormat));
+    /// assert_eq!(Shape::ThreeParts.check(" \n"), Err(TokenShapeError::InvalidAccessToken));
+    /// assert_eq!(Shape::Any.check("NgXCXRKc...Mz0Yjw="), Ok(()));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TokenShapeError`] with the Web SDK's name for what is wrong.
+    pub fn check(self, token: &str) -> Result<(), TokenShapeError> {
+        if token.trim().is_empty() {
+            return Err(TokenShapeError::InvalidAccessToken);
+        }
+        let good = match self {
+            Self::Any => true,
+            Self::ThreeParts => parts(token.trim()).is_some(),
+            Self::Base64Url => {
+                parts(token).is_some_and(|parts| parts.iter().all(|part| part.bytes().all(is_base64url)))
+            }
+        };
+        if good { Ok(()) } else { Err(TokenShapeError::InvalidAccessTokenFormat) }
+    }
+}
+
+impl<'a> Claims<'a> {
+    /// Decodes the token's second part into `scratch` and reads the claims that are shown to people. A claim of an
+    /// unexpected type is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimsError`]; three quarters of the token's length are always enough for `scratch`.
+    pub fn read(token: &str, scratch: &'a mut [u8]) -> Result<Self, ClaimsError> {
+        let [_, payload, _] = parts(token.trim()).ok_or(ClaimsError::NotAJwt)?;
+        let needed = payload.len() / 4 * 3 + 3;
+        let len = BASE64URL.decode_slice(payload, scratch).map_err(|e| match e {
+            base64::DecodeSliceError::OutputSliceTooSmall => ClaimsError::TooSmall { needed },
+            base64::DecodeSliceError::DecodeError(_) => ClaimsError::NotAJwt,
+        })?;
+        let mut claims = Self::default();
+        let mut object = Object::open(scratch.get_mut(..len).unwrap_or_default()).map_err(|_| ClaimsError::NotAJwt)?;
+        while let Some((name, value)) = object.next().map_err(|_| ClaimsError::NotAJwt)? {
+            match (name, value) {
+                ("exp", Value::Number(n)) => claims.expires_at = numeric_date(n).map(UnixTime::from_secs),
+                ("iat", Value::Number(n)) => claims.issued_at = numeric_date(n).map(UnixTime::from_secs),
+                ("iss", Value::String(s)) => claims.issuer = Some(s),
+                ("scope", Value::String(s)) => claims.scope = Some(s),
+                ("client_id", Value::String(s)) => claims.client_id = Some(s),
+                ("token_use", Value::String(s)) => claims.token_use = Some(s),
+                _ => {}
+            }
+        }
+        Ok(claims)
+    }
+}
+
+impl Times {
+    /// Reads `exp` and `iat` without a buffer, decoding a few bytes at a time. What is no JWT has no times.
+    pub fn read(token: &str) -> Self {
+        let Some([_, payload, _]) = parts(token.trim()) else { return Self::default() };
+        let mut scan = TimesScan::default();
+        let mut bytes = [0; BLOCK / 4 * 3];
+        for block in payload.as_bytes().chunks(BLOCK) {
+            let Ok(len) = BASE64URL.decode_slice(block, &mut bytes) else { return Self::default() };
+            for &b in bytes.get(..len).unwrap_or_default() {
+                scan.byte(b);
+            }
+        }
+        if scan.depth == 0 && !scan.in_string { scan.found } else { Self::default() }
+    }
+
+    /// How long the token says it lives at most, in seconds, if it says when it was made and when it expires.
+    pub fn lifetime(&self) -> Option<u64> {
+        Some(self.expires_at?.saturating_sub(self.issued_at?))
+    }
+}
+
+/// Base64 characters decoded at a time, a multiple of 4.
+const BLOCK: usize = 128;
+
+/// base64url as JWTs have it: no padding; bits that encode nothing are not looked at (RFC 4648 section 3.5).
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
+
+/// The three parts, if there are exactly three and none is empty.
+fn parts(token: &str) -> Option<[&str; 3]> {
+    let mut parts = token.split('.');
+    let three = [parts.next()?, parts.next()?, parts.next()?];
+    (parts.next().is_none() && three.iter().all(|part| !part.is_empty())).then_some(three)
+}
+
+const fn is_base64url(b: u8) -> bool {
+    matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')
+}
+
+/// `NumericDate` (RFC 7519 section 2) in whole seconds; before 1970 is 1970.
+fn numeric_date(text: &str) -> Option<u64> {
+    json::whole_number(text).map(|seconds| seconds.value)
+}
+
+/// Finds `exp` and `iat` among the top-level members of a JSON object that passes byte by byte. It follows strings and
+/// nesting and trusts the rest: a claim can only shorten a deadline, so a broken text does no harm.
+#[derive(Default)]
+struct TimesScan {
+    found: Times,
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    name_next: bool,
+    in_name: bool,
+    name: [u8; 3],
+    name_len: usize,
+    number: [u8; 24],
+    number_len: usize,
+}
+
+impl TimesScan {
+    fn byte(&mut self, b: u8) {
+        if self.in_string {
+            if self.escaped {
+                self.escaped = false;
+            } else if b == b'"' {
+                self.in_string = false;
+                return;
+            } else {
+                self.escaped = b == b'\\';
+            }
+            if self.in_name {
+                if let Some(slot) = self.name.get_mut(self.name_len) {
+                    *slot = b;
+                }
+                self.name_len = self.name_len.saturating_add(1);
+            }
+            return;
+        }
+        match b {
+            b'"' => {
+                self.in_string = true;
+                self.in_name = self.depth == 1 && self.name_next;
+                if self.in_name {
+                    self.name_len = 0;
+                }
+            }
+            b'{' | b'[' => {
+                self.depth = self.depth.saturating_add(1);
+                self.name_next = self.depth == 1 && b == b'{';
+            }
+            b'}' | b']' => {
+                self.end_member();
+                self.depth = self.depth.saturating_sub(1);
+            }
+            b',' => {
+                self.end_member();
+                self.name_next |= self.depth == 1;
+            }
+            b':' => self.name_next &= self.depth != 1,
+            b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E' if self.depth == 1 => {
+                if let Some(slot) = self.number.get_mut(self.number_len) {
+                    *slot = b;
+                }
+                self.number_len = self.number_len.saturating_add(1);
+            }
+            _ => {}
+        }
+    }
+
+    fn end_member(&mut self) {
+        if self.depth != 1 {
+            return;
+        }
+        let name = if self.name_len == 3 { &self.name } else { b"   " };
+        let number = self.number.get(..self.number_len).and_then(|n| core::str::from_utf8(n).ok());
+        let value = number.and_then(numeric_date);
+        self.number_len = 0;
+        match (name, value) {
+            (b"exp", Some(value)) => self.found.expires_at = Some(value),
+            (b"iat", Some(value)) => self.found.issued_at = Some(value),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for TokenShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidAccessToken => "InvalidAccessToken: it is empty",
+            Self::InvalidAccessTokenFormat => "InvalidAccessTokenFormat: it is not a JWT (three parts between dots)",
+        })
+    }
+}
+
+impl core::error::Error for TokenShapeError {}
+
+impl fmt::Display for ClaimsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAJwt => f.write_str("the token is not a JWT, so it has no claims to show"),
+            Self::TooSmall { needed } => write!(f, "the scratch buffer is too small: {needed} bytes are enough"),
+        }
+    }
+}
+
+impl core::error::Error for ClaimsError {}
+
+impl fmt::Debug for Claims<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims")
+            .field("expires_at", &self.expires_at)
+            .field("issued_at", &self.issued_at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(payload: &str) -> String {
+        format!("e30.{}.c2ln", BASE64URL.encode(payload))
+    }
+
+    #[test]
+    fn both_readers_find_the_same_times() {
+        let filler = format!("\"cognito:groups\":[{}\"z\"],", "\"a,\\\"exp\\\":1\",".repeat(60));
+        for (payload, expires_at, issued_at) in [
+            (r#"{"exp":1300819380,"iat":1300815780}"#, Some(1300819380), Some(1300815780)),
+            (r#"{ "iat" : 7 , "nested" : {"exp":5,"iat":[6]} , "exp" : 9.99e2 }"#, Some(999), Some(7)),
+            (r#"{"exp":"1300819380"}"#, None, None),
+            (r#"{"exp":-1}"#, Some(0), None),
+            (r#"{"expx":1,"ex":2,"xexp":3}"#, None, None),
+            (r#"{"a":"exp","exp":null,"iat":true}"#, None, None),
+            (r#"{}"#, None, None),
+            (&format!("{{{filler}\"exp\":42}}"), Some(42), None),
+        ] {
+            let token = token(payload);
+            let mut scratch = vec![0; token.len()];
+            let claims = Claims::read(&token, &mut scratch).unwrap();
+            let seconds = |t: Option<UnixTime>| t.map(UnixTime::as_secs);
+            assert_eq!((seconds(claims.expires_at), seconds(claims.issued_at)), (expires_at, issued_at), "{payload}");
+            assert_eq!(Times::read(&token), Times { expires_at, issued_at }, "{payload}");
+        }
+    }
+
+    #[test]
+    fn claims_for_display() {
+        let token = token(r#"{"iss":"https:\/\/as","scope":"a b","client_id":"c","token_use":"access","jti":1}"#);
+        let mut scratch = [0; 128];
+        let claims = Claims::read(&token, &mut scratch).unwrap();
+        assert_eq!(
+            (claims.issuer, claims.scope, claims.client_id, claims.token_use),
+            (Some("https://as"), Some("a b"), Some("c"), Some("access"))
+        );
+        let ClaimsError::TooSmall { needed } = Claims::read(&token, &mut [0; 8]).unwrap_err() else { panic!() };
+        assert!(Claims::read(&token, &mut vec![0; needed]).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_jwt_has_no_claims() {
+        for text in ["", "opaque", "a.b", "a.b.c.d", "e30..x", "e30.bm8.x", "e30.%%%.x", "e30.e30=.x"] {
+            assert_eq!(Claims::read(text, &mut [0; 64]), Err(ClaimsError::NotAJwt), "{text}");
+            assert_eq!(Times::read(text), Times::default(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,650 @@
+//! Who may fetch a token, when, and which token is current.
+//!
+//! A [`Session`] is one state machine. What to do is computed from its state and the time, never queued: asking twice
+//! gives the same answer, and there is nothing to drain. Only one value is linear, the [`Ticket`]: it stands for the
+//! right to make one attempt, and giving it back with the result is the only way to change the token.
+//!
+//! Every assignment to `attempt` stands in this file.
+
+use crate::oauth::error_code::ErrorCode;
+use crate::policy::{Failure, FailureKind, Policy};
+use crate::time::{Instant, Now, UnixTime};
+use core::fmt;
+use core::time::Duration;
+
+/// The life of one token source: fetch, use, renew, wait, give up, recover.
+///
+/// `T` is whatever a driver hands out: an `Arc<str>`, a fixed array, an index. The session never looks into it but to
+/// compare it with the one before.
+///
+/// ```
+/// use gatekeeper_proto::{Due, Granted, Instant, Now, Output, Policy, Session, Settled};
+/// use core::time::Duration;
+///
+/// let at = |s: u64| Now::monotonic(Instant::from_millis(s * 1000));
+/// let mut session = Session::new(Policy::default(), 7);
+///
+/// // No token yet, so the first to ask is chosen to fetch one, and the second has to wait for it.
+/// let Output::Fetch(ticket) = session.poll(at(0)) else { panic!() };
+/// assert!(matches!(session.poll(at(0)), Output::WaitUntil(..)));
+///
+/// let granted = Granted::new("token-1", Some(Duration::from_secs(3600)));
+/// assert!(matches!(session.settle(ticket, at(1), Ok(granted)), Settled::Current));
+/// assert!(matches!(session.poll(at(60)), Output::Token(_, &"token-1")));
+///
+/// // Before it expires, one caller is chosen to renew it; everyone goes on using the old one meanwhile.
+/// let Due::At(renewal) = session.due(at(60)) else { panic!() };
+/// let Output::Refresh(_, &"token-1", ticket) = session.poll(Now::monotonic(renewal)) else { panic!() };
+/// assert!(matches!(session.poll(Now::monotonic(renewal)), Output::Token(_, &"token-1")));
+/// # session.abandon(ticket);
+/// ```
+pub struct Session<T> {
+    policy: Policy,
+    held: Option<Held<T>>,
+    attempt: Attempt,
+    /// Whether the next attempt may use a refresh token.
+    refreshable: bool,
+    /// Whether the server has been seen to repeat a token, so that asking early is of no use.
+    repeats: bool,
+    last_start: Option<Instant>,
+    window: Window,
+    streaks: Streaks,
+    counters: Counters,
+    last_failure: Option<Failure>,
+    tickets: u32,
+    generations: u32,
+    random: u32,
+}
+
+/// What a caller is to do now.
+#[derive(Debug)]
+#[must_use]
+pub enum Output<'a, T> {
+    /// Use this token.
+    Token(Generation, &'a T),
+    /// Use this token, and make the attempt that the ticket stands for: you were chosen to renew it.
+    Refresh(Generation, &'a T, Ticket),
+    /// There is no usable token, and you were chosen to fetch one.
+    Fetch(Ticket),
+    /// There is no usable token and nothing to do before this instant, for this reason. Somebody's
+    /// [`settle`](Session::settle) may end the wait earlier.
+    WaitUntil(Instant, Wait),
+    /// There is no usable token and the server refused to give one.
+    Stopped(Stopped),
+}
+
+/// The right to make one attempt. It cannot be copied. Give it back to [`settle`](Session::settle) or
+/// [`abandon`](Session::abandon); one that is lost is healed at its deadline.
+#[derive(Debug)]
+#[must_use]
+pub struct Ticket {
+    id: u32,
+    started: Now,
+    deadline: Instant,
+    renewal: bool,
+}
+
+/// Which of a session's tokens: it grows by one with every new token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Generation(u32);
+
+/// What a successful attempt brought.
+#[derive(Debug)]
+pub struct Granted<T> {
+    /// The token.
+    pub token: T,
+    /// How long it lives, counted from when its request was sent; see [`policy::lifetime`](crate::policy::lifetime).
+    pub lifetime: Option<Duration>,
+    /// Whether the driver now holds a refresh token that it did not hold before.
+    pub refresh_token: bool,
+}
+
+/// What became of a result.
+#[derive(Debug)]
+pub enum Settled<T> {
+    /// The token is new and is now the current one.
+    Current,
+    /// The server repeated the current token: its deadlines have been set anew.
+    Unchanged,
+    /// The token had expired on arrival. It may be used once, at once, by the one who fetched it.
+    Spent(T),
+    /// The attempt failed; the next one may start at this instant at the earliest.
+    Failed(Instant),
+    /// The refresh token was not accepted: go on at once with the first grant, under this ticket.
+    FallBack(Ticket),
+    /// The ticket was out of date, and nothing changed.
+    Stale,
+}
+
+/// Why there is nothing to do before some instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Wait {
+    /// After failures; the time grows.
+    Backoff,
+    /// The request budget is used up.
+    Budget,
+    /// Somebody is making an attempt.
+    InFlight,
+    /// Attempts start at least [`Policy::min_interval`] apart.
+    MinInterval,
+    /// The server gave tokens that had expired or that it had given before.
+    NoProgress,
+    /// The API refused one new token after the other.
+    Rejected,
+    /// The server asked to wait.
+    RetryAfter,
+}
+
+/// A refusal that is being remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Stopped {
+    /// Why the server refused.
+    pub code: ErrorCode,
+    /// When it is asked again; `None` means after [`reset`](Session::reset) only.
+    pub until: Option<Instant>,
+}
+
+/// When a session next has work to do. Ordered by time, so the least of several is the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Due {
+    /// [`poll`](Session::poll) would hand out a ticket.
+    Now,
+    /// Not before this instant, and then at once.
+    At(Instant),
+    /// Not before something happens to it.
+    Never,
+}
+
+/// What a session is doing, for health endpoints. Nothing in it is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The current token's generation and its two deadlines, if it is usable.
+    pub token: Option<(Generation, Instant, Instant)>,
+    /// When the next attempt is due.
+    pub due: Due,
+    /// Why not earlier, if something holds it back.
+    pub wait: Option<Wait>,
+    /// The refusal that is being remembered.
+    pub stopped: Option<Stopped>,
+    /// How the last attempt failed, unless one has succeeded since.
+    pub last_failure: Option<Failure>,
+    /// Counts since the beginning.
+    pub counters: Counters,
+}
+
+/// Counts since a session's beginning; each stops at its largest value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Counters {
+    /// Token requests that tickets were handed out for.
+    pub requests: u32,
+    /// Tokens that were granted.
+    pub granted: u32,
+    /// Attempts that failed.
+    pub failed: u32,
+    /// Tokens that the API rejected.
+    pub invalidated: u32,
+}
+
+struct Held<T> {
+    token: T,
+    generation: Generation,
+    acquired: Instant,
+    renew_at: Deadline,
+    expires_at: Deadline,
+}
+
+/// A point in time on both clocks; passed when either says so.
+#[derive(Clone, Copy)]
+struct Deadline {
+    instant: Instant,
+    wall: UnixTime,
+}
+
+enum Step {
+    Use,
+    Renew(Ticket),
+    Fetch(Ticket),
+    Stop(Stopped),
+    Wait(Instant, Wait),
+}
+
+#[derive(Clone, Copy)]
+enum Attempt {
+    Idle,
+    InFlight {
+        id: u32,
+        deadline: Instant,
+        renewal: bool,
+        /// The credentials were changed since it started.
+        superseded: bool,
+    },
+    Waiting {
+        until: Instant,
+        why: Wait,
+    },
+    Refused {
+        until: Instant,
+        code: ErrorCode,
+    },
+}
+
+/// Things in a row.
+#[derive(Clone, Copy, Default)]
+struct Streaks {
+    failures: u32,
+    refusals: u32,
+    /// Answers without progress: the same token, or one that had expired.
+    stalls: u32,
+    /// Tokens the API rejected soon after they were granted.
+    rejections: u32,
+}
+
+/// The request budget's current window.
+#[derive(Clone, Copy, Default)]
+struct Window {
+    begin: Instant,
+    used: u32,
+}
+
+impl<T> Session<T> {
+    /// A session without a token. `seed` should differ from instance to instance: it decides nothing but jitter.
+    pub const fn new(policy: Policy, seed: u32) -> Self {
+        Self {
+            policy,
+            held: None,
+            attempt: Attempt::Idle,
+            refreshable: false,
+            repeats: policy.renew_late,
+            last_start: None,
+            window: Window { begin: Instant::ORIGIN, used: 0 },
+            streaks: Streaks { failures: 0, refusals: 0, stalls: 0, rejections: 0 },
+            counters: Counters { requests: 0, granted: 0, failed: 0, invalidated: 0 },
+            last_failure: None,
+            tickets: 0,
+            generations: 0,
+            random: seed | 1,
+        }
+    }
+
+    /// What to do now. A ticket is handed out exactly when [`due`](Self::due) is [`Due::Now`].
+    #[inline]
+    pub fn poll(&mut self, now: Now) -> Output<'_, T> {
+        // Before its renewal is due a token is used and nothing else can be: the path of nearly every call.
+        let fresh = self.held.as_ref().is_some_and(|held| !held.renew_at.has_passed(now));
+        let step = if fresh { Step::Use } else { self.step(now) };
+        match (step, &self.held) {
+            (Step::Use, Some(held)) => Output::Token(held.generation, &held.token),
+            (Step::Renew(ticket), Some(held)) => Output::Refresh(held.generation, &held.token, ticket),
+            (Step::Renew(ticket) | Step::Fetch(ticket), _) => Output::Fetch(ticket),
+            (Step::Stop(stopped), _) => Output::Stopped(stopped),
+            (Step::Wait(until, why), _) => Output::WaitUntil(until, why),
+            (Step::Use, None) => Output::WaitUntil(now.instant, Wait::MinInterval),
+        }
+    }
+
+    /// What to do, the token left out so that nothing is borrowed while the state changes.
+    fn step(&mut self, now: Now) -> Step {
+        let (due, why) = self.due_and_why(now);
+        let usable = self.held.as_ref().is_some_and(|held| !held.expires_at.has_passed(now));
+        match (due, usable, self.attempt) {
+            (Due::Now, true, _) => Step::Renew(self.start(now)),
+            (Due::Now, false, _) => Step::Fetch(self.start(now)),
+            (_, true, _) => Step::Use,
+            (_, false, Attempt::Refused { code, until }) => Step::Stop(Stopped::new(code, until)),
+            (Due::At(t), false, _) => Step::Wait(t, why),
+            (Due::Never, false, _) => Step::Wait(Instant::FAR_FUTURE, why),
+        }
+    }
+
+    /// When this session next has work, as far as it depends on time alone. A driver that sleeps until then and polls
+    /// finds it.
+    pub fn due(&self, now: Now) -> Due {
+        self.due_and_why(now).0
+    }
+
+    /// Reports the result of the attempt that `ticket` stands for.
+    ///
+    /// A failure never replaces or hides a token that is still valid.
+    pub fn settle(&mut self, ticket: Ticket, now: Now, result: Result<Granted<T>, Failure>) -> Settled<T>
+    where
+        T: PartialEq,
+    {
+        let superseded = match self.attempt {
+            Attempt::InFlight { id, superseded, .. } if id == ticket.id => superseded,
+            _ => return Settled::Stale,
+        };
+        match result {
+            Ok(granted) => {
+                self.attempt = Attempt::Idle;
+                self.grant(granted, ticket.started, now)
+            }
+            Err(failure) => self.fail(&ticket, now, failure, superseded),
+        }
+    }
+
+    /// Gives a ticket back unused, because its attempt was cancelled. This is no failure; the next attempt still keeps
+    /// its distance from this one.
+    pub fn abandon(&mut self, ticket: Ticket) {
+        match self.attempt {
+            Attempt::InFlight { id, .. } if id == ticket.id => {
+                // The request may be on its way with the refresh token.
+                self.refreshable &= !ticket.renewal;
+                self.attempt = Attempt::Idle;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note that the API rejected the token of this generation (401, not 403). A generation that is no longer
+    /// current changes nothing, so late rejections of an old token do no harm to the new one.
+    ///
+    /// When new tokens are rejected one after the other, a new token is no cure, and further attempts wait longer.
+    pub fn invalidate(&mut self, seen: Generation, now: Now) {
+        let Some(held) = self.held.take_if(|held| held.generation == seen) else { return };
+        self.counters.invalidated = self.counters.invalidated.saturating_add(1);
+        let soon = now.instant.saturating_since(held.acquired) < self.policy.max_backoff;
+        self.streaks.rejections = if soon { self.streaks.rejections.saturating_add(1) } else { 1 };
+        if self.streaks.rejections > 1 {
+            let random = self.random();
+            let wait = self.policy.backoff(self.streaks.rejections - 1, random);
+            self.wait(now.instant.saturating_add(wait), Wait::Rejected);
+        }
+    }
+
+    /// Takes note that credentials were changed: refusals and failures of the old ones are forgotten. A valid token
+    /// stays, and so does a wait that the server asked for.
+    pub fn reset(&mut self) {
+        self.streaks = Streaks::default();
+        match &mut self.attempt {
+            Attempt::InFlight { superseded, .. } => *superseded = true,
+            Attempt::Idle | Attempt::Waiting { why: Wait::RetryAfter, .. } => {}
+            Attempt::Refused { .. } | Attempt::Waiting { .. } => self.attempt = Attempt::Idle,
+        }
+    }
+
+    /// Drops the token and forgets the refresh token.
+    pub fn forget(&mut self) {
+        self.held = None;
+        self.refreshable = false;
+    }
+
+    /// Takes over a token that did not come from an attempt of this session, such as one from a store that others
+    /// fill. `asked` is when its request was sent, or an earlier moment.
+    pub fn adopt(&mut self, granted: Granted<T>, asked: Now, now: Now) -> Settled<T>
+    where
+        T: PartialEq,
+    {
+        self.grant(granted, asked, now)
+    }
+
+    /// Takes note that the driver holds a refresh token from elsewhere: the first attempt may use it.
+    pub fn offer_refresh_token(&mut self) {
+        self.refreshable = true;
+    }
+
+    /// What the session is doing.
+    pub fn status(&self, now: Now) -> Status {
+        let (due, why) = self.due_and_why(now);
+        let held = self.held.as_ref().filter(|held| !held.expires_at.has_passed(now));
+        Status {
+            token: held.map(|h| (h.generation, h.renew_at.instant_seen_from(now), h.expires_at.instant_seen_from(now))),
+            due,
+            wait: match self.attempt {
+                Attempt::Refused { .. } => None,
+                _ if due == Due::Now || held.is_some_and(|h| !h.renew_at.has_passed(now)) => None,
+                _ => Some(why),
+            },
+            stopped: match self.attempt {
+                Attempt::Refused { code, until } => Some(Stopped::new(code, until)),
+                _ => None,
+            },
+            last_failure: self.last_failure,
+            counters: self.counters,
+        }
+    }
+
+    /// When the next attempt may start, and what holds it back longest.
+    fn due_and_why(&self, now: Now) -> (Due, Wait) {
+        let floor = self.last_start.map_or(Instant::ORIGIN, |start| start.saturating_add(self.policy.min_interval));
+        let mut latest = (floor, Wait::MinInterval);
+        let mut not_before = |at: Instant, why: Wait| {
+            if at > latest.0 {
+                latest = (at, why);
+            }
+        };
+        match self.attempt {
+            Attempt::Idle => {}
+            Attempt::InFlight { deadline, .. } => not_before(deadline, Wait::InFlight),
+            Attempt::Waiting { until, why } => not_before(until, why),
+            Attempt::Refused { until, .. } => not_before(until, Wait::Backoff),
+        }
+        if let Some(held) = self.held.as_ref().filter(|held| !held.expires_at.has_passed(now)) {
+            if !matches!(self.attempt, Attempt::InFlight { .. }) {
+                not_before(held.renew_at.instant_seen_from(now), Wait::NoProgress);
+            }
+        }
+        if let Some(end) = self.window_end(now) {
+            not_before(end, Wait::Budget);
+        }
+        let due = match latest.0 {
+            at if at <= now.instant && at != Instant::FAR_FUTURE => Due::Now,
+            Instant::FAR_FUTURE => Due::Never,
+            at => Due::At(at),
+        };
+        (due, latest.1)
+    }
+
+    fn start(&mut self, now: Now) -> Ticket {
+        if let Attempt::InFlight { renewal, .. } = self.attempt {
+            // Its deadline has passed and nobody reported: the ticket was lost, and the request may have been sent.
+            self.streaks.failures = self.streaks.failures.saturating_add(1);
+            self.counters.failed = self.counters.failed.saturating_add(1);
+            self.last_failure = Some(Failure::AMBIGUOUS);
+            self.refreshable &= !renewal;
+        }
+        if self.policy.budget.is_some_and(|budget| !self.window_covers(now, budget.window)) {
+            self.window = Window { begin: now.instant, used: 0 };
+        }
+        self.issue(now, self.refreshable)
+    }
+
+    fn issue(&mut self, now: Now, renewal: bool) -> Ticket {
+        self.window.used = self.window.used.saturating_add(1);
+        self.counters.requests = self.counters.requests.saturating_add(1);
+        self.tickets = self.tickets.wrapping_add(1);
+        let id = self.tickets;
+        let deadline = now.instant.saturating_add(self.policy.attempt_timeout);
+        self.attempt = Attempt::InFlight { id, deadline, renewal, superseded: false };
+        self.last_start = Some(now.instant);
+        Ticket { id, started: now, deadline, renewal }
+    }
+
+    fn grant(&mut self, granted: Granted<T>, asked: Now, now: Now) -> Settled<T>
+    where
+        T: PartialEq,
+    {
+        self.streaks.failures = 0;
+        self.streaks.refusals = 0;
+        self.last_failure = None;
+        self.counters.granted = self.counters.granted.saturating_add(1);
+        self.refreshable |= granted.refresh_token;
+        let repeated = self.held.as_ref().filter(|held| held.token == granted.token).map(|held| held.generation);
+        self.repeats |= repeated.is_some();
+        let random = self.random();
+        let schedule = self.policy.schedule(granted.lifetime, random, self.repeats && !self.refreshable);
+        let renew_at = Deadline::after(asked, schedule.renew_after);
+        let expires_at = Deadline::after(asked, schedule.expires_after);
+        let spent = expires_at.has_passed(now);
+        if spent || repeated.is_some() {
+            // A success without progress: asking again at once would bring the same, ever faster as the rest of the
+            // lifetime shrinks.
+            self.streaks.stalls = self.streaks.stalls.saturating_add(1);
+            let wait = self.policy.backoff(self.streaks.stalls - 1, random);
+            self.wait(now.instant.saturating_add(wait), Wait::NoProgress);
+        } else {
+            self.streaks.stalls = 0;
+        }
+        if spent {
+            return Settled::Spent(granted.token);
+        }
+        let generation = repeated.unwrap_or_else(|| {
+            self.generations = self.generations.wrapping_add(1);
+            Generation(self.generations)
+        });
+        self.held = Some(Held { token: granted.token, generation, acquired: now.instant, renew_at, expires_at });
+        if repeated.is_some() { Settled::Unchanged } else { Settled::Current }
+    }
+
+    fn fail(&mut self, ticket: &Ticket, now: Now, failure: Failure, superseded: bool) -> Settled<T> {
+        self.last_failure = Some(failure);
+        self.counters.failed = self.counters.failed.saturating_add(1);
+        let asked_for = self.policy.retry_after(failure.retry_after);
+        let kind = match failure.kind {
+            FailureKind::RefreshTokenRejected if ticket.renewal => {
+                self.refreshable = false;
+                if asked_for.is_zero() && self.window_end(now).is_none() {
+                    return Settled::FallBack(self.issue(now, false));
+                }
+                FailureKind::Transient
+            }
+            FailureKind::RefreshTokenRejected => FailureKind::Refused(ErrorCode::InvalidGrant),
+            FailureKind::Refused(_) if superseded => FailureKind::Transient,
+            kind => kind,
+        };
+        let random = self.random();
+        if let FailureKind::Refused(code) = kind {
+            self.streaks.refusals = self.streaks.refusals.saturating_add(1);
+            let until = now.instant.saturating_add(self.policy.refusal(self.streaks.refusals).max(asked_for));
+            self.attempt = Attempt::Refused { until, code };
+            return Settled::Failed(until);
+        }
+        if kind == FailureKind::Ambiguous {
+            self.refreshable &= !ticket.renewal;
+        }
+        if superseded {
+            self.attempt = Attempt::Idle;
+        } else {
+            self.streaks.failures = self.streaks.failures.saturating_add(1);
+        }
+        let remaining = self.held.as_ref().map(|held| held.expires_at.instant_seen_from(now));
+        let wait = match remaining.map(|end| end.saturating_since(now.instant)) {
+            Some(remaining) if !remaining.is_zero() => self.policy.backoff_while_valid(remaining, random),
+            _ => self.policy.backoff(self.streaks.failures, random),
+        };
+        let (wait, why) = if asked_for > wait { (asked_for, Wait::RetryAfter) } else { (wait, Wait::Backoff) };
+        let until = now.instant.saturating_add(wait);
+        self.attempt = Attempt::Waiting { until, why };
+        Settled::Failed(until)
+    }
+
+    /// Waits at least until then, unless an attempt or a refusal already decides.
+    fn wait(&mut self, until: Instant, why: Wait) {
+        match self.attempt {
+            Attempt::Idle => self.attempt = Attempt::Waiting { until, why },
+            Attempt::Waiting { until: other, .. } if other < until => self.attempt = Attempt::Waiting { until, why },
+            Attempt::Waiting { .. } | Attempt::InFlight { .. } | Attempt::Refused { .. } => {}
+        }
+    }
+
+    /// When the budget's window ends, if the budget is used up.
+    fn window_end(&self, now: Now) -> Option<Instant> {
+        let budget = self.policy.budget?;
+        let used_up = self.window.used >= budget.requests.max(1) && self.window_covers(now, budget.window);
+        used_up.then(|| self.window.begin.saturating_add(budget.window))
+    }
+
+    fn window_covers(&self, now: Now, length: Duration) -> bool {
+        self.window.used > 0 && now.instant < self.window.begin.saturating_add(length)
+    }
+
+    /// The next number of a xorshift generator (Marsaglia 2003); it decides nothing but jitter.
+    fn random(&mut self) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random
+    }
+}
+
+impl Deadline {
+    fn after(begin: Now, wait: Duration) -> Self {
+        Self {
+            instant: begin.instant.saturating_add(wait),
+            wall: begin.wall.map_or(UnixTime::from_millis(u64::MAX), |wall| wall.saturating_add(wait)),
+        }
+    }
+
+    #[inline]
+    fn has_passed(&self, now: Now) -> bool {
+        now.instant >= self.instant || now.wall.is_some_and(|wall| wall >= self.wall)
+    }
+
+    /// The instant at which it will have passed if both clocks go on as they do now.
+    fn instant_seen_from(&self, now: Now) -> Instant {
+        let by_wall = now.wall.map_or(Instant::FAR_FUTURE, |wall| {
+            let left = self.wall.as_millis().saturating_sub(wall.as_millis());
+            Instant::from_millis(now.instant.as_millis().saturating_add(left))
+        });
+        self.instant.min(by_wall)
+    }
+}
+
+impl Stopped {
+    fn new(code: ErrorCode, until: Instant) -> Self {
+        Self { code, until: (until != Instant::FAR_FUTURE).then_some(until) }
+    }
+}
+
+impl Ticket {
+    /// When the attempt must be over; a result that comes later may find that another attempt was started.
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// How long the attempt may take.
+    pub fn time_limit(&self) -> Duration {
+        self.deadline.saturating_since(self.started.instant)
+    }
+
+    /// When the attempt was started: the lifetime of its token counts from here.
+    pub const fn started(&self) -> Now {
+        self.started
+    }
+
+    /// Whether to use the refresh token instead of the first grant.
+    pub const fn is_renewal(&self) -> bool {
+        self.renewal
+    }
+}
+
+impl Generation {
+    /// The number, for logs.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl<T> Granted<T> {
+    /// A token without a refresh token.
+    pub const fn new(token: T, lifetime: Option<Duration>) -> Self {
+        Self { token, lifetime, refresh_token: false }
+    }
+}
+
+impl<T> fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("generation", &self.held.as_ref().map(|held| held.generation))
+            .field("last_failure", &self.last_failure)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
