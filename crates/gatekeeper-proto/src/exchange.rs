@@ -107,7 +107,7 @@ impl<'b> Exchange<'b> {
 
     /// Whether the connection may carry another exchange after this one.
     pub fn is_reusable(&self) -> bool {
-        self.receiver.is_reusable()
+        self.receiver.is_reusable() && !self.receiver.has_surplus()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What may land in a header, a URL or a form is decided here once, so nothing later on the way to the wire has to look
 //! again. The functions are `const`, so a device can have its configuration checked by the compiler.
+#![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
 use core::fmt;
 

@@ -1,4 +1,5 @@
 //! How the client proves to the token endpoint who it is (RFC 6749 section 2.3).
+#![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
 use crate::out::Writer;
 use crate::secret::Secret;

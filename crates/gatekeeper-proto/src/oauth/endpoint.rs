@@ -1,4 +1,5 @@
 //! A URL, split and checked once.
+#![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
 use crate::value::{Field, InvalidValue, Problem};
 use core::fmt;

@@ -1,4 +1,5 @@
 //! The authorization grants a program can present (RFC 6749 section 1.3).
+#![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
 use crate::secret::Secret;
 use crate::value::{Field, InvalidValue, Problem, check_some_text};

@@ -1,4 +1,5 @@
 //! The access token request (RFC 6749 sections 4.3.2, 4.4.2 and 6), as parts or as HTTP/1.1.
+#![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
 use super::client_auth::ClientAuth;
 use super::endpoint::Endpoint;

@@ -1,4 +1,5 @@
 //! `scope` values (RFC 6749 section 3.3).
+#![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
 use crate::out::{BufferTooSmall, Writer};
 use crate::value::{Field, InvalidValue, Problem};

@@ -29,7 +29,6 @@ pub const MAX_PARAMETERS: usize = 32;
 pub struct Challenges<'a> {
     line: &'a [u8],
     at: usize,
-    started: bool,
 }
 
 /// One challenge: a scheme with either parameters or a `token68`.
@@ -66,7 +65,7 @@ pub struct Error<'a> {
 impl<'a> Challenges<'a> {
     /// The challenges of one header line's value.
     pub const fn new(line: &'a [u8]) -> Self {
-        Self { line, at: 0, started: false }
+        Self { line, at: 0 }
     }
 
     fn fail(&mut self, offset: usize, partial: Option<Challenge<'a>>) -> Option<Result<Challenge<'a>, Error<'a>>> {
@@ -82,11 +81,8 @@ impl<'a> Iterator for Challenges<'a> {
         let line = self.line;
         self.at = skip_list_separators(line, self.at);
         if self.at >= line.len() {
-            let empty = !self.started;
-            self.started = true;
-            return if empty { self.fail(line.len(), None) } else { None };
+            return None;
         }
-        self.started = true;
         let scheme_at = self.at;
         let scheme_end = token_end(line, scheme_at);
         let scheme = line.get(scheme_at..scheme_end).unwrap_or_default();

@@ -1,4 +1,5 @@
 //! `application/x-www-form-urlencoded`, the encoding half (RFC 6749 appendix B, WHATWG URL section 5.2).
+#![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
 use crate::out::Writer;
 

@@ -32,7 +32,7 @@ pub struct Receiver {
     filled: usize,
     /// Bytes that belong to this answer, 1xx included.
     consumed: usize,
-    extra: bool,
+    surplus: bool,
 }
 
 /// What the peer sent is no HTTP/1.x response, or not one that can be trusted, or too large.
@@ -146,7 +146,7 @@ impl Receiver {
             head_end: 0,
             filled: 0,
             consumed: 0,
-            extra: false,
+            surplus: false,
         }
     }
 
@@ -165,10 +165,7 @@ impl Receiver {
     /// [`Error`], and the same again at every later call.
     pub fn received(&mut self, buf: &mut [u8], n: usize) -> Result<Progress, Error> {
         let end = self.filled.saturating_add(n).min(buf.len());
-        self.advance(buf, end).map_err(|e| {
-            self.state = State::Failed(e);
-            e
-        })
+        self.advance(buf, end).inspect_err(|e| self.state = State::Failed(*e))
     }
 
     /// Takes note that the peer has closed its side.
@@ -209,9 +206,16 @@ impl Receiver {
         self.consumed
     }
 
-    /// Whether the connection may carry another request after this response (RFC 9112 section 9.3).
+    /// Whether the connection may carry another request after this response (RFC 9112 section 9.3). It must not if
+    /// [`has_surplus`](Self::has_surplus).
     pub fn is_reusable(&self) -> bool {
-        self.state == State::Complete && self.head.persistent && !self.extra
+        self.state == State::Complete && self.head.persistent
+    }
+
+    /// Whether bytes came behind the response. They belong to no answer (RFC 9112 section 6.3): nothing may be read
+    /// from this connection any more.
+    pub const fn has_surplus(&self) -> bool {
+        self.surplus
     }
 
     fn advance(&mut self, buf: &mut [u8], mut end: usize) -> Result<Progress, Error> {
@@ -233,7 +237,7 @@ impl Receiver {
             self.filled = len;
             self.state = self.framing(buf.get(..len).unwrap_or_default())?;
             if self.state == State::Complete {
-                self.extra = end > len;
+                self.surplus = end > len;
             }
         }
         match self.state {
@@ -272,7 +276,7 @@ impl Receiver {
         self.filled = taken;
         if taken == needed {
             self.state = State::Complete;
-            self.extra = end > taken;
+            self.surplus = end > taken;
         }
         Ok(())
     }
@@ -291,7 +295,7 @@ impl Receiver {
         self.filled += done.written;
         if self.head.decoder.is_finished() {
             self.state = State::Complete;
-            self.extra = done.read < available;
+            self.surplus = done.read < available;
         }
         let announced = usize::try_from(self.head.decoder.announced()).unwrap_or(usize::MAX);
         let needed = self.filled.saturating_add(announced);

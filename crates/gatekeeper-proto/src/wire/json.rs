@@ -200,7 +200,7 @@ impl<'a> Object<'a> {
         text(body.get_mut(..len).unwrap_or_default(), start + 1)
     }
 
-    fn checked(&self, skip: fn(&[u8], usize) -> Result<usize, (ErrorKind, usize)>) -> Result<usize, Error> {
+    fn checked(&self, skip: impl Fn(&[u8], usize) -> Result<usize, (ErrorKind, usize)>) -> Result<usize, Error> {
         skip(self.rest, 0).map_err(|(kind, at)| self.error(kind, at))
     }
 
