@@ -37,6 +37,6 @@ pub use crate::out::BufferTooSmall;
 pub use crate::policy::{Budget, Failure, FailureKind, Policy, Schedule};
 pub use crate::secret::Secret;
 pub use crate::session::{Counters, Due, Generation, Granted, Output, Session, Settled, Status, Stopped, Ticket, Wait};
-pub use crate::time::{Instant, Now, UnixTime};
+pub use crate::time::{Deadline, Instant, Now, UnixTime};
 pub use crate::value::{Field, InvalidValue, Problem};
 pub use crate::wire::http1;

@@ -31,6 +31,40 @@ pub struct Now {
     pub wall: Option<UnixTime>,
 }
 
+/// A point in time on both clocks. It has passed when either says so: the monotonic clock may have stood still during
+/// a suspend, and the wall clock may have been set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Deadline {
+    instant: Instant,
+    wall: UnixTime,
+}
+
+impl Deadline {
+    /// So long after `begin`, on the clocks that `begin` has.
+    pub const fn new(begin: Now, wait: Duration) -> Self {
+        let wall = match begin.wall {
+            Some(wall) => wall.saturating_add(wait),
+            None => UnixTime(u64::MAX),
+        };
+        Self { instant: begin.instant.saturating_add(wait), wall }
+    }
+
+    /// Whether either clock has reached it.
+    #[inline]
+    pub fn has_passed(&self, now: Now) -> bool {
+        now.instant >= self.instant || now.wall.is_some_and(|wall| wall >= self.wall)
+    }
+
+    /// The instant at which it will have passed if both clocks go on as they do now.
+    pub fn instant_seen_from(&self, now: Now) -> Instant {
+        let by_wall = now.wall.map_or(Instant::FAR_FUTURE, |wall| {
+            now.instant.saturating_add(Duration::from_millis(self.wall.0.saturating_sub(wall.0)))
+        });
+        self.instant.min(by_wall)
+    }
+}
+
 impl Instant {
     /// The origin of the clock.
     pub const ORIGIN: Self = Self(0);

@@ -12,7 +12,7 @@ pub use self::output::{Counters, Due, Generation, Granted, Output, Settled, Stat
 
 use crate::oauth::error_code::ErrorCode;
 use crate::policy::{Failure, FailureKind, Policy};
-use crate::time::{Instant, Now, UnixTime};
+use crate::time::{Deadline, Instant, Now};
 use core::fmt;
 use core::time::Duration;
 
@@ -66,13 +66,6 @@ struct Held<T> {
     acquired: Instant,
     renew_at: Deadline,
     expires_at: Deadline,
-}
-
-/// A point in time on both clocks; passed when either says so.
-#[derive(Clone, Copy)]
-struct Deadline {
-    instant: Instant,
-    wall: UnixTime,
 }
 
 enum Step {
@@ -257,6 +250,12 @@ impl<T> Session<T> {
         self.refreshable = true;
     }
 
+    /// The token that is held, whether or not it has expired, and its two deadlines: when it is renewed and when it is
+    /// last used. For drivers that keep a copy to read without a lock.
+    pub fn current(&self) -> Option<(Generation, &T, Deadline, Deadline)> {
+        self.held.as_ref().map(|held| (held.generation, &held.token, held.renew_at, held.expires_at))
+    }
+
     /// What the session is doing.
     pub fn status(&self, now: Now) -> Status {
         let (due, why) = self.due_and_why(now);
@@ -347,8 +346,8 @@ impl<T> Session<T> {
         self.repeats |= repeated.is_some();
         let random = self.random();
         let schedule = self.policy.schedule(granted.lifetime, random, self.repeats && !self.refreshable);
-        let renew_at = Deadline::after(asked, schedule.renew_after);
-        let expires_at = Deadline::after(asked, schedule.expires_after);
+        let renew_at = Deadline::new(asked, schedule.renew_after);
+        let expires_at = Deadline::new(asked, schedule.expires_after);
         let spent = expires_at.has_passed(now);
         if spent || repeated.is_some() {
             // A success without progress: asking again at once would bring the same, ever faster as the rest of the
@@ -438,29 +437,6 @@ impl<T> Session<T> {
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
         self.random
-    }
-}
-
-impl Deadline {
-    fn after(begin: Now, wait: Duration) -> Self {
-        Self {
-            instant: begin.instant.saturating_add(wait),
-            wall: begin.wall.map_or(UnixTime::from_millis(u64::MAX), |wall| wall.saturating_add(wait)),
-        }
-    }
-
-    #[inline]
-    fn has_passed(&self, now: Now) -> bool {
-        now.instant >= self.instant || now.wall.is_some_and(|wall| wall >= self.wall)
-    }
-
-    /// The instant at which it will have passed if both clocks go on as they do now.
-    fn instant_seen_from(&self, now: Now) -> Instant {
-        let by_wall = now.wall.map_or(Instant::FAR_FUTURE, |wall| {
-            let left = self.wall.as_millis().saturating_sub(wall.as_millis());
-            Instant::from_millis(now.instant.as_millis().saturating_add(left))
-        });
-        self.instant.min(by_wall)
     }
 }
 
