@@ -37,8 +37,8 @@ pub struct Ticket {
     pub(super) renewal: bool,
 }
 
-/// Which of a session's tokens: it grows by one with every new token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which of a session's tokens: it grows by one with every new token. The default is none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Generation(pub(super) u32);
 
