@@ -52,7 +52,7 @@ fn member_matches(name: &str, want: &Value, actual: &Value) -> bool {
         "form_value" => {
             let decoded = |value: &Value| {
                 let pairs = format!("v={}", value.as_str().unwrap_or_default());
-                url::form_urlencoded::parse(pairs.as_bytes()).next().map(|(_, v)| v.into_owned())
+                form_urlencoded::parse(pairs.as_bytes()).next().map(|(_, v)| v.into_owned())
             };
             decoded(&actual[name]) == decoded(want)
         }
