@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers are part of the tests, where a failure is a panic")]
 
+mod control;
+mod faults;
 mod support;
 mod systems;
+mod tls;
+mod tokens;

@@ -103,6 +103,14 @@ impl Call {
         stream.flush()?;
         read_reply(stream)
     }
+
+    /// Sends it and reads until the connection ends.
+    pub(crate) fn raw(&self, server: &Server) -> (Vec<u8>, io::Result<()>) {
+        let mut stream = connect(server);
+        stream.write_all(&self.bytes()).unwrap();
+        stream.flush().unwrap();
+        read_to_end(&mut *stream)
+    }
 }
 
 /// What came, and how it ended.
