@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::clock::http_date;
 use crate::encode::{self, Context, Encoded};
 use crate::fault::{ConnectionFault, Ending, Fault, Says, Stop as FaultStop};
-use crate::log::{InFlight, TokenOutcome, is_preflight};
+use crate::log::{InFlight, Outcome, is_preflight};
 use crate::request::{ReadError, RequestReader, SeenRequest};
 use crate::script::Endpoint;
 use crate::settings::Settings;
@@ -94,12 +94,13 @@ fn respond(state: &State, wire: &mut Wire, mut request: SeenRequest) -> Next {
         state.log.count(|c| c.faults += 1);
     }
     let fault = fault.unwrap_or_default();
-    state.log.arrived(request.clone(), grant.as_deref(), settings.seen_limit);
+    let seen = request.clone();
+    let number = state.log.arrived(seen, grant.as_deref(), settings.seen_limit);
 
     if !hold(state, &fault) {
         return Next::Gone;
     }
-    let encoded = answer(state, &request, &fault);
+    let encoded = answer(state, &request, number, &fault);
     deliver(state, wire, &encoded, &fault, in_flight).unwrap_or(Next::Gone)
 }
 
@@ -115,7 +116,7 @@ fn hold(state: &State, fault: &Fault) -> bool {
     fault.delay.is_none_or(|delay| !state.stop.sleep(delay))
 }
 
-fn answer(state: &State, request: &SeenRequest, fault: &Fault) -> Encoded {
+fn answer(state: &State, request: &SeenRequest, number: u64, fault: &Fault) -> Encoded {
     // Read again, for a test may have changed them while the request was held back.
     let settings = state.settings();
     let context = Context {
@@ -149,15 +150,14 @@ fn answer(state: &State, request: &SeenRequest, fault: &Fault) -> Encoded {
     };
 
     let status = said.as_ref().map(Answer::status);
-    match request.endpoint {
-        Endpoint::Token => state.log.token_outcome(&match status {
-            _ if !is_true => TokenOutcome::Faulted,
-            Some(200) => TokenOutcome::Issued,
-            _ => TokenOutcome::Refused,
-        }),
-        Endpoint::Api if is_preflight(request) => {}
-        Endpoint::Api => state.log.api_outcome(status),
-    }
+    let outcome = match (request.endpoint, status) {
+        (Endpoint::Token, _) if !is_true => Outcome::Faulted,
+        (Endpoint::Token, Some(200)) => Outcome::Issued,
+        (Endpoint::Token, _) => Outcome::Refused,
+        (Endpoint::Api, _) if is_preflight(request) => Outcome::Preflight,
+        (Endpoint::Api, _) => Outcome::Api,
+    };
+    state.log.answered(number, outcome, status);
     match (&fault.says, said) {
         (Says::Raw(bytes), _) => encode::raw(bytes.clone()),
         (Says::Endless(what), _) => encode::endless(*what, &context),

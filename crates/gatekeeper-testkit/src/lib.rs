@@ -97,3 +97,7 @@ pub use settings::{
 };
 pub use systems::System;
 pub use tls::{Leaf, LeafKind, TestCa, TlsVersions};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -88,6 +88,8 @@ impl std::error::Error for TimedOut {}
 struct Inner {
     counts: Counts,
     seen: VecDeque<SeenRequest>,
+    /// How many requests were seen and are no longer kept.
+    forgotten: u64,
 }
 
 #[derive(Default)]
@@ -96,11 +98,18 @@ pub(crate) struct Log {
     changed: Condvar,
 }
 
-/// What became of a token request.
-pub(crate) enum TokenOutcome {
+/// What became of a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Outcome {
+    /// A token was issued.
     Issued,
+    /// A token was refused.
     Refused,
+    /// A token request was not carried out.
     Faulted,
+    /// An API call was answered.
+    Api,
+    Preflight,
 }
 
 impl Log {
@@ -127,6 +136,7 @@ impl Log {
             max_tokens_in_flight: inner.counts.tokens_in_flight,
             ..Counts::default()
         };
+        inner.forgotten += inner.seen.len() as u64;
         inner.seen.clear();
     }
 
@@ -150,8 +160,8 @@ impl Log {
         }
     }
 
-    /// Records a request that has been read.
-    pub(crate) fn arrived(&self, request: SeenRequest, grant: Option<&str>, keep: usize) {
+    /// Records a request that has been read; gives its number.
+    pub(crate) fn arrived(&self, request: SeenRequest, grant: Option<&str>, keep: usize) -> u64 {
         let mut inner = self.lock();
         let counts = &mut inner.counts;
         match request.endpoint {
@@ -168,32 +178,40 @@ impl Log {
             Endpoint::Api if is_preflight(&request) => counts.preflights += 1,
             Endpoint::Api => counts.api_requests += 1,
         }
+        let number = inner.forgotten + inner.seen.len() as u64;
         inner.seen.push_back(request);
         let surplus = inner.seen.len().saturating_sub(keep);
         inner.seen.drain(..surplus);
+        inner.forgotten += surplus as u64;
         drop(inner);
         self.changed.notify_all();
+        number
     }
 
-    pub(crate) fn token_outcome(&self, outcome: &TokenOutcome) {
-        self.count(|c| {
-            *match outcome {
-                TokenOutcome::Issued => &mut c.token_issued,
-                TokenOutcome::Refused => &mut c.token_refused,
-                TokenOutcome::Faulted => &mut c.token_faulted,
-            } += 1;
-        });
-    }
-
-    pub(crate) fn api_outcome(&self, status: Option<u16>) {
-        self.count(|c| {
-            *match status {
-                Some(200..=299) => &mut c.api_ok,
-                Some(401) => &mut c.api_unauthorized,
-                Some(403) => &mut c.api_forbidden,
-                _ => &mut c.api_other,
-            } += 1;
-        });
+    /// Records what became of that request, and the status of the answer if there is one.
+    pub(crate) fn answered(&self, number: u64, outcome: Outcome, status: Option<u16>) {
+        let mut inner = self.lock();
+        let counts = &mut inner.counts;
+        let counted = match (outcome, status) {
+            (Outcome::Issued, _) => Some(&mut counts.token_issued),
+            (Outcome::Refused, _) => Some(&mut counts.token_refused),
+            (Outcome::Faulted, _) => Some(&mut counts.token_faulted),
+            (Outcome::Preflight, _) => None,
+            (Outcome::Api, Some(200..=299)) => Some(&mut counts.api_ok),
+            (Outcome::Api, Some(401)) => Some(&mut counts.api_unauthorized),
+            (Outcome::Api, Some(403)) => Some(&mut counts.api_forbidden),
+            (Outcome::Api, _) => Some(&mut counts.api_other),
+        };
+        if let Some(counted) = counted {
+            *counted += 1;
+        }
+        let kept = number.checked_sub(inner.forgotten);
+        let kept = kept.and_then(|at| inner.seen.get_mut(usize::try_from(at).ok()?));
+        if let Some(request) = kept {
+            request.status = status;
+        }
+        drop(inner);
+        self.changed.notify_all();
     }
 
     /// Counts a token request as in flight until the guard is dropped.

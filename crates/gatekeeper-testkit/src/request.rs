@@ -21,7 +21,7 @@ const MAX_CHUNK_LINE: usize = 8 * 1024;
 /// A request as the server read it.
 ///
 /// It holds the secrets that the client sent, for tests to check; its `Debug` form shows none of
-/// them: method, path, header names and the length of the body.
+/// them: method, path, header names, the length of the body, and the answer's status.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SeenRequest {
@@ -42,6 +42,9 @@ pub struct SeenRequest {
     pub headers: Vec<(String, String)>,
     /// The body, chunks joined.
     pub body: Vec<u8>,
+    /// The status of the answer; `None` as long as there is no answer, and where a fault says
+    /// something that is none.
+    pub status: Option<u16>,
     /// Whether the request was HTTP/1.0.
     pub(crate) http10: bool,
 }
@@ -125,6 +128,7 @@ impl fmt::Debug for SeenRequest {
             .field("path", &self.path())
             .field("headers", &names)
             .field("body_len", &self.body.len())
+            .field("status", &self.status)
             .finish_non_exhaustive()
     }
 }
@@ -335,6 +339,7 @@ fn parse_head(head: &[u8]) -> Result<SeenRequest, ReadError> {
         target: target.to_owned(),
         headers,
         body: Vec::new(),
+        status: None,
         http10: version == 0,
     };
     // RFC 9112, section 3.2: exactly one Host in HTTP/1.1.

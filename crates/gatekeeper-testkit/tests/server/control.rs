@@ -194,11 +194,18 @@ fn requests_seen() {
     assert_eq!(api_request.header("ACCEPT-language"), Some("el"));
     assert_eq!((token_request.connection, api_request.connection), (1, 2));
     assert!(api_request.at_millis >= token_request.at_millis);
+    assert_eq!((token_request.status, api_request.status), (Some(200), Some(200)));
 
-    for _ in 0..5 {
+    server.script().next(Endpoint::Api, Fault::raw("nothing"));
+    call.raw(&server).1.unwrap();
+    server.script().next_n(Endpoint::Api, 5, Fault::status(503));
+    call.send(&server);
+    let statuses = || server.seen().iter().map(|r| r.status).collect::<Vec<_>>();
+    assert_eq!(statuses(), [Some(200), None, Some(503)]);
+    for _ in 0..4 {
         call.send(&server);
     }
-    assert_eq!(server.seen().len(), 3);
+    assert_eq!(statuses(), [Some(503); 3]);
     let shown = format!("{server:?} {:?} {seen:?} {:?}", server.settings(), server.script());
     for secret in [token, server.client_secret(), server.brand_key().unwrap().value] {
         assert!(!shown.contains(&secret), "{shown}");

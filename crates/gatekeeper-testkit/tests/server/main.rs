@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers are part of the tests, where a failure is a panic")]
 
+mod api;
 mod control;
+mod endings;
 mod faults;
+mod framing;
 mod support;
 mod systems;
 mod tls;

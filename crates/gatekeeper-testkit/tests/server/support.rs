@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatekeeper_testkit::{Server, System};
+use gatekeeper_testkit::{Endpoint, Fault, Server, System};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
@@ -257,8 +257,31 @@ pub(crate) fn token_path(server: &Server) -> String {
     format!("{}{}", server.settings().context_path, server.system().token_path())
 }
 
+pub(crate) fn token_request(server: &Server) -> Call {
+    token_call(server, &[("grant_type", "client_credentials")])
+}
+
 pub(crate) fn get_token(server: &Server) -> Reply {
-    token_call(server, &[("grant_type", "client_credentials")]).send(server)
+    token_request(server).send(server)
+}
+
+/// What a token request gets, byte for byte, if the client asks for the connection to be closed.
+pub(crate) fn token_bytes(server: &Server, fault: Fault) -> String {
+    server.script().next(Endpoint::Token, fault);
+    let closing = token_request(server).header("Connection", "close");
+    let (bytes, end) = closing.raw(server);
+    end.unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// The head and what follows it.
+pub(crate) fn split(response: &str) -> (&str, &str) {
+    response.split_once("\r\n\r\n").unwrap()
+}
+
+/// The system with the fewest peculiarities.
+pub(crate) fn opaque_server() -> Server {
+    Server::start(System::OauthV2).unwrap()
 }
 
 /// An API call as the system wants it.
