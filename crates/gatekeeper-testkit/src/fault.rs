@@ -217,6 +217,9 @@ impl RetryAfter {
     }
 }
 
+/// What is to be refused for its size is held in memory here.
+const MAX_FILLER: usize = 256 * 1024 * 1024;
+
 /// Faults by what is said.
 impl Fault {
     /// The true answer, in order. The start for faults of framing and delivery.
@@ -281,19 +284,20 @@ impl Fault {
         Self::saying(Says::Endless(what))
     }
 
-    /// The true answer with a header field of that many bytes added.
+    /// The true answer with a header field of that many bytes (at most 256 MiB) added.
     pub fn oversize_head(bytes: usize) -> Self {
-        Self { head_filler: bytes, ..Self::default() }
+        Self { head_filler: bytes.min(MAX_FILLER), ..Self::default() }
     }
 
-    /// The true answer with that many short header fields added.
+    /// The true answer with that many (at most 1,000,000) short header fields added.
     pub fn many_fields(count: usize) -> Self {
-        Self { more_fields: count, ..Self::default() }
+        Self { more_fields: count.min(1_000_000), ..Self::default() }
     }
 
-    /// The true answer with that many bytes of blanks after its body, which JSON allows.
+    /// The true answer with that many bytes (at most 256 MiB) of blanks after its body, which JSON
+    /// allows.
     pub fn oversize_body(bytes: usize) -> Self {
-        Self { body_filler: bytes, ..Self::default() }
+        Self { body_filler: bytes.min(MAX_FILLER), ..Self::default() }
     }
 }
 

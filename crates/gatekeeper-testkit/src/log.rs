@@ -90,6 +90,8 @@ struct Inner {
     seen: VecDeque<SeenRequest>,
     /// How many requests were seen and are no longer kept.
     forgotten: u64,
+    /// How often anything here changed.
+    changes: u64,
 }
 
 #[derive(Default)]
@@ -118,9 +120,16 @@ impl Log {
     }
 
     pub(crate) fn count<R>(&self, change: impl FnOnce(&mut Counts) -> R) -> R {
-        let result = change(&mut self.lock().counts);
-        self.changed.notify_all();
+        let mut inner = self.lock();
+        let result = change(&mut inner.counts);
+        self.publish(inner);
         result
+    }
+
+    fn publish(&self, mut inner: MutexGuard<'_, Inner>) {
+        inner.changes += 1;
+        drop(inner);
+        self.changed.notify_all();
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -138,6 +147,7 @@ impl Log {
         };
         inner.forgotten += inner.seen.len() as u64;
         inner.seen.clear();
+        self.publish(inner);
     }
 
     pub(crate) fn seen(&self) -> Vec<SeenRequest> {
@@ -147,16 +157,25 @@ impl Log {
     /// Waits until the counts are as wanted, and gives them.
     pub(crate) fn wait_for(&self, wanted: impl Fn(&Counts) -> bool, at_most: Duration) -> Result<Counts, TimedOut> {
         let deadline = Instant::now().checked_add(at_most);
-        let mut inner = self.lock();
         loop {
-            if wanted(&inner.counts) {
-                return Ok(inner.counts);
+            // The caller's code runs without the lock, for it may ask the server for more.
+            let (counts, changes) = {
+                let inner = self.lock();
+                (inner.counts, inner.changes)
+            };
+            if wanted(&counts) {
+                return Ok(counts);
             }
             let left = deadline.map_or(at_most, |d| d.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                return Err(TimedOut(Box::new(inner.counts)));
+                return Err(TimedOut(Box::new(counts)));
             }
-            (inner, _) = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner);
+            let inner = self.lock();
+            drop(
+                self.changed
+                    .wait_timeout_while(inner, left, |inner| inner.changes == changes)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
         }
     }
 
@@ -183,8 +202,7 @@ impl Log {
         let surplus = inner.seen.len().saturating_sub(keep);
         inner.seen.drain(..surplus);
         inner.forgotten += surplus as u64;
-        drop(inner);
-        self.changed.notify_all();
+        self.publish(inner);
         number
     }
 
@@ -210,8 +228,7 @@ impl Log {
         if let Some(request) = kept {
             request.status = status;
         }
-        drop(inner);
-        self.changed.notify_all();
+        self.publish(inner);
     }
 
     /// Counts a token request as in flight until the guard is dropped.

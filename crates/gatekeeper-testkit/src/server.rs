@@ -145,7 +145,8 @@ impl Server {
 
 /// Control while it runs.
 impl Server {
-    /// Changes the settings, for all requests that are answered from now on.
+    /// Changes the settings, for all requests that are answered from now on. One change must not be
+    /// made inside another.
     ///
     /// ```no_run
     /// # use gatekeeper_testkit::{ExpiresIn, Server, System};

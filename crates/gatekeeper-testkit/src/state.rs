@@ -19,6 +19,7 @@ pub(crate) struct State {
     pub(crate) log: Log,
     pub(crate) stop: Stop,
     settings: RwLock<Arc<Settings>>,
+    changing: Mutex<()>,
     tokens: Mutex<Tokens>,
 }
 
@@ -31,6 +32,7 @@ impl State {
             log: Log::default(),
             stop: Stop::default(),
             settings: RwLock::new(Arc::new(settings)),
+            changing: Mutex::default(),
             tokens: Mutex::new(Tokens::new()),
         }
     }
@@ -40,10 +42,12 @@ impl State {
     }
 
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Settings) -> R) -> R {
-        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
-        let settings = Arc::make_mut(&mut settings);
-        let result = change(settings);
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        // The caller's code runs on a copy, for it may ask the server for what it needs.
+        let mut settings = Settings::clone(&self.settings());
+        let result = change(&mut settings);
         settings.tidy();
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         result
     }
 

@@ -174,6 +174,16 @@ fn waiting_has_a_deadline() {
 }
 
 #[test]
+fn closures_may_ask_the_server() {
+    let server = Server::start(System::Generic).unwrap();
+    server.change(|s| s.clients[0].secrets = vec![server.client_secret() + "2"]);
+    assert!(server.client_secret().ends_with('2'));
+    get_token(&server);
+    let seen = server.wait_for(|_| server.seen().len() == server.counts().token_issued as usize, PATIENCE);
+    assert_eq!(seen.unwrap().token_issued, 1);
+}
+
+#[test]
 fn requests_seen() {
     let server = Server::builder(System::Rator).with(|s| s.seen_limit = 3).start().unwrap();
     let token = get_token(&server).access_token();
