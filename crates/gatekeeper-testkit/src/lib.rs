@@ -44,6 +44,8 @@
 //! | look at what it saw | [`Server::counts`], [`Server::wait_for`], [`Server::seen`] |
 //! | move its time | [`TestClock`] |
 //!
+//! [`vectors`] runs files of recorded inputs and outcomes instead; it needs no server.
+//!
 //! # What the API answers
 //!
 //! Every system, below its context path:
