@@ -68,6 +68,7 @@
 mod answer;
 mod api;
 mod clock;
+pub mod conformance;
 mod connection;
 mod encode;
 mod fault;
