@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cmd::{Cmd, cargo};
-use crate::{Result, features, msrv, nostd, switches, workspace};
+use crate::{Result, features, msrv, nostd, switches, tidy, workspace};
 
 pub(crate) const ABOUT: &str = "run every check, and stop at the first that fails [--keep-going]";
 
@@ -13,6 +13,7 @@ type Step = (&'static str, fn() -> Result);
 /// One line adds another.
 const STEPS: &[Step] = &[
     ("fmt", || cargo_at_root().args(["fmt", "--all", "--check"]).run()),
+    ("tidy", tidy::run),
     ("clippy", || {
         cargo_at_root().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"]).run()
     }),

@@ -6,6 +6,7 @@ mod cmd;
 mod features;
 mod msrv;
 mod nostd;
+mod tidy;
 mod toolchains;
 mod workspace;
 
@@ -26,6 +27,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "nostd", about: nostd::ABOUT, run: nostd::main },
     Command { name: "msrv", about: msrv::ABOUT, run: msrv::main },
     Command { name: "features", about: features::ABOUT, run: features::main },
+    Command { name: "tidy", about: tidy::ABOUT, run: tidy::main },
 ];
 
 fn main() -> ExitCode {
