@@ -4,6 +4,7 @@
 mod ci;
 mod cmd;
 mod features;
+mod live;
 mod msrv;
 mod nostd;
 mod tidy;
@@ -28,6 +29,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "msrv", about: msrv::ABOUT, run: msrv::main },
     Command { name: "features", about: features::ABOUT, run: features::main },
     Command { name: "tidy", about: tidy::ABOUT, run: tidy::main },
+    Command { name: "live", about: live::ABOUT, run: live::main },
 ];
 
 fn main() -> ExitCode {
