@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cmd::{Cmd, cargo};
-use crate::{Result, features, msrv, nostd, switches, tidy, workspace};
+use crate::{Result, conformance, features, msrv, nostd, switches, tidy, workspace};
 
 pub(crate) const ABOUT: &str = "run every check, and stop at the first that fails [--keep-going]";
 
@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     }),
     ("test", || cargo_at_root().args(["test", "--workspace", "--locked"]).run()),
     ("test, all features", || cargo_at_root().args(["test", "--workspace", "--locked", "--all-features"]).run()),
+    ("conformance", || conformance::run(None)),
     ("doc", doc),
     ("nostd", || nostd::run(false)),
     ("msrv", || msrv::run(false)),

@@ -3,6 +3,7 @@
 
 mod ci;
 mod cmd;
+mod conformance;
 mod features;
 mod live;
 mod msrv;
@@ -29,6 +30,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "msrv", about: msrv::ABOUT, run: msrv::main },
     Command { name: "features", about: features::ABOUT, run: features::main },
     Command { name: "tidy", about: tidy::ABOUT, run: tidy::main },
+    Command { name: "conformance", about: conformance::ABOUT, run: conformance::main },
     Command { name: "live", about: live::ABOUT, run: live::main },
 ];
 
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
 fn help() -> String {
     let mut text = String::from("Usage: cargo xtask COMMAND\n\n");
     for command in COMMANDS {
-        text.push_str(&format!("  {:<10} {}\n", command.name, command.about));
+        text.push_str(&format!("  {:<12} {}\n", command.name, command.about));
     }
     text
 }

@@ -19,8 +19,7 @@ use ureq::http::{HeaderName, HeaderValue, Method, Request};
 /// ```no_run
 /// use gatekeeper_ureq::{ApiClient, ApiConfig, Profile, TokenSource};
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let source: TokenSource = todo!();
+/// # fn call(source: TokenSource) -> Result<(), Box<dyn std::error::Error>> {
 /// let api = ApiConfig::builder(&Profile::GATEKEEPER, "https://api.example.com").api_key("my-key").build()?;
 /// let client = ApiClient::new(source, api);
 /// let response = client.request("GET", "/api/whoami").send()?;

@@ -1,24 +1,21 @@
 //! One suite that every driver passes, whatever its transport and its way to wait.
 //!
 //! A driver under test implements [`Driver`] and [`Source`], both blocking: an async driver blocks on its runtime, a
-//! driver of a device ticks until the time is over. [`conformance_tests!`](crate::conformance_tests) then makes a test
+//! driver of a device ticks until the time is over. [`crate::conformance_tests!`] then makes a test
 //! of every case. Sources get their time from a [`TestClock`](crate::TestClock) that runs with the machine's and is
 //! moved on by the cases, the server's time with it.
 //!
 //! ```no_run
 //! use gatekeeper_testkit::conformance::{Driver, Failed, Got, Setup, Source};
-//! # struct MyDriver; struct MySource;
-//! # impl Source for MySource {
-//! #     fn token(&self, _: std::time::Duration) -> Result<Got, Failed> { unimplemented!() }
-//! #     fn invalidate(&self, _: &Got) {}
-//! #     fn call(&self, _: &str, _: std::time::Duration) -> Result<u16, Failed> { unimplemented!() }
-//! # }
+//! # type MySource = Box<dyn Source>;
+//! # fn source_from(setup: Setup) -> MySource { panic!("no source from {setup:?}") }
+//!
+//! struct MyDriver;
 //!
 //! impl Driver for MyDriver {
 //!     fn source(&self, setup: Setup) -> Box<dyn Source> {
-//!         // Make a source of this driver from `setup`.
-//! #       let _ = setup;
-//!         Box::new(MySource)
+//!         // `MySource` implements `Source` for a source of this driver.
+//!         source_from(setup)
 //!     }
 //! }
 //!
