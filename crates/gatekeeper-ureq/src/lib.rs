@@ -16,3 +16,7 @@ pub use gatekeeper_std::{
     ApiConfig, ApiConfigBuilder, ApiResponse, Client, Clock, Config, ConfigBuilder, ConfigError, Error, ErrorKind,
     Event, Explain, GrantConfig, Observer, SecretError, SecretSource, SecretString, SystemClock, Token,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
