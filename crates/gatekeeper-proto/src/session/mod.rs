@@ -293,9 +293,7 @@ impl<T> Session<T> {
             Attempt::Refused { until, .. } => not_before(until, Wait::Backoff),
         }
         if let Some(held) = self.held.as_ref().filter(|held| !held.expires_at.has_passed(now)) {
-            if !matches!(self.attempt, Attempt::InFlight { .. }) {
-                not_before(held.renew_at.instant_seen_from(now), Wait::NoProgress);
-            }
+            not_before(held.renew_at.instant_seen_from(now), Wait::NoProgress);
         }
         if let Some(end) = self.window_end(now) {
             not_before(end, Wait::Budget);

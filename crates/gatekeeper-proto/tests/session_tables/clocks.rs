@@ -139,3 +139,38 @@ fn the_end_of_time() {
         ],
     );
 }
+
+/// A step forward that makes renewal due, and is taken back while the attempt is under way and lost.
+#[test]
+fn a_wall_clock_that_comes_back_during_an_attempt() {
+    run(
+        plain(),
+        &[
+            (w(0, WALL), Poll, Fetch(1)),
+            (w(0, WALL), Grant(1, 7, 100_000), Current),
+            (w(1_000, WALL + 85_000), Poll, Renew(1, 7, 2)),
+            (w(1_100, WALL + 1_100), Poll, Use(1, 7)),
+            (w(1_100, WALL + 1_100), Due, At(80_000)),
+            (w(31_000, WALL + 31_000), Due, At(80_000)),
+            (w(80_000, WALL + 80_000), Poll, Renew(1, 7, 3)),
+        ],
+    );
+}
+
+/// A token that arrives from elsewhere while an attempt is under way, which is then lost.
+#[test]
+fn a_token_from_elsewhere_during_an_attempt() {
+    run(
+        plain(),
+        &[
+            (t(0), Poll, Fetch(1)),
+            (t(0), Lose(1), Nothing),
+            (t(1_000), Adopt(7, 100_000, 1_000), Current),
+            (t(1_000), Poll, Use(1, 7)),
+            (t(1_000), Due, At(81_000)),
+            (t(30_000), Due, At(81_000)),
+            (t(30_000), Poll, Use(1, 7)),
+            (t(81_000), Poll, Renew(1, 7, 2)),
+        ],
+    );
+}
