@@ -237,12 +237,13 @@ impl<T> Session<T> {
     }
 
     /// Takes over a token that did not come from an attempt of this session, such as one from a store that others
-    /// fill. `asked` is when its request was sent, or an earlier moment.
+    /// fill. `asked` is when its request was sent, or an earlier moment. It says nothing about the server: one that has
+    /// expired changes nothing, and the current one again sets its deadlines anew.
     pub fn adopt(&mut self, granted: Granted<T>, asked: Now, now: Now) -> Settled<T>
     where
         T: PartialEq,
     {
-        self.grant(granted, asked, now)
+        self.hold(granted, asked, now)
     }
 
     /// Takes note that the driver holds a refresh token from elsewhere: the first attempt may use it.
@@ -339,24 +340,33 @@ impl<T> Session<T> {
         self.streaks.refusals = 0;
         self.last_failure = None;
         self.counters.granted = self.counters.granted.saturating_add(1);
+        self.repeats |= self.held.as_ref().is_some_and(|held| held.token == granted.token);
+        let settled = self.hold(granted, asked, now);
+        if matches!(settled, Settled::Current) {
+            self.streaks.stalls = 0;
+        } else {
+            // A success without progress: asking again at once would bring the same, ever faster as the rest of the
+            // lifetime shrinks.
+            self.streaks.stalls = self.streaks.stalls.saturating_add(1);
+            let random = self.random();
+            let wait = self.policy.backoff(self.streaks.stalls - 1, random);
+            self.wait(now.instant.saturating_add(wait), Wait::NoProgress);
+        }
+        settled
+    }
+
+    /// Makes a token the current one, if it has not expired.
+    fn hold(&mut self, granted: Granted<T>, asked: Now, now: Now) -> Settled<T>
+    where
+        T: PartialEq,
+    {
         self.refreshable |= granted.refresh_token;
         let repeated = self.held.as_ref().filter(|held| held.token == granted.token).map(|held| held.generation);
-        self.repeats |= repeated.is_some();
         let random = self.random();
         let schedule = self.policy.schedule(granted.lifetime, random, self.repeats && !self.refreshable);
         let renew_at = Deadline::new(asked, schedule.renew_after);
         let expires_at = Deadline::new(asked, schedule.expires_after);
-        let spent = expires_at.has_passed(now);
-        if spent || repeated.is_some() {
-            // A success without progress: asking again at once would bring the same, ever faster as the rest of the
-            // lifetime shrinks.
-            self.streaks.stalls = self.streaks.stalls.saturating_add(1);
-            let wait = self.policy.backoff(self.streaks.stalls - 1, random);
-            self.wait(now.instant.saturating_add(wait), Wait::NoProgress);
-        } else {
-            self.streaks.stalls = 0;
-        }
-        if spent {
+        if expires_at.has_passed(now) {
             return Settled::Spent(granted.token);
         }
         let generation = repeated.unwrap_or_else(|| {

@@ -1,7 +1,7 @@
 //! Servers that fail, refuse, ration and change their minds, and callers that give up.
 
-use crate::script::{Do::*, See::*, plain, refused, rejected, retry_after, run, t, transient};
-use gatekeeper_proto::{ErrorCode, Failure, Wait::*};
+use crate::script::{Do::*, See::*, plain, refused, rejected, retry_after, run, run_on, t, transient};
+use gatekeeper_proto::{ErrorCode, Failure, Session, Wait::*};
 use std::time::Duration;
 
 #[test]
@@ -394,4 +394,17 @@ fn a_lost_renewal_may_have_used_up_the_refresh_token() {
             (t(30_000), Poll, Fetch(2)),
         ],
     );
+}
+
+#[test]
+fn a_store_of_tokens_does_not_hold_back_the_session() {
+    let mut session = Session::new(plain(), 1);
+    // Somebody looks into a store before every use, and it goes on holding what has expired.
+    let looks: Vec<_> = (0..50).map(|i| (t(200_000 + i * 100), Adopt(7, 100_000, 0), Spent(7))).collect();
+    run_on(&mut session, &looks);
+    run_on(&mut session, &[(t(205_000), Poll, Fetch(1)), (t(205_000), Grant(1, 8, 100_000), Current)]);
+    // Seeing the current token there again is no news about the server either.
+    let looks: Vec<_> = (0..50).map(|i| (t(205_000 + i * 100), Adopt(8, 100_000, 205_000), Unchanged)).collect();
+    run_on(&mut session, &looks);
+    run_on(&mut session, &[(t(210_000), Due, At(285_000)), (t(285_000), Poll, Renew(1, 8, 1))]);
 }
