@@ -158,7 +158,7 @@ impl<T> Session<T> {
             (Due::Now, true, _) => Step::Renew(self.start(now)),
             (Due::Now, false, _) => Step::Fetch(self.start(now)),
             (_, true, _) => Step::Use,
-            (_, false, Attempt::Refused { code, until }) => Step::Stop(Stopped::new(code, until)),
+            (_, false, Attempt::Refused { code, .. }) => Step::Stop(Stopped::new(code, due)),
             (Due::At(t), false, _) => Step::Wait(t, why),
             (Due::Never, false, _) => Step::Wait(Instant::FAR_FUTURE, why),
         }
@@ -270,7 +270,7 @@ impl<T> Session<T> {
                 _ => Some(why),
             },
             stopped: match self.attempt {
-                Attempt::Refused { code, until } => Some(Stopped::new(code, until)),
+                Attempt::Refused { code, .. } if due != Due::Now => Some(Stopped::new(code, due)),
                 _ => None,
             },
             last_failure: self.last_failure,

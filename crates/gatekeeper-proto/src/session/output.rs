@@ -147,8 +147,12 @@ pub struct Counters {
 }
 
 impl Stopped {
-    pub(super) fn new(code: ErrorCode, until: Instant) -> Self {
-        Self { code, until: (until != Instant::FAR_FUTURE).then_some(until) }
+    pub(super) fn new(code: ErrorCode, due: Due) -> Self {
+        let until = match due {
+            Due::At(at) => Some(at),
+            Due::Now | Due::Never => None,
+        };
+        Self { code, until }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Servers that fail, refuse, ration and change their minds, and callers that give up.
 
 use crate::script::{Do::*, See::*, plain, refused, rejected, retry_after, run, run_on, t, transient};
-use gatekeeper_proto::{ErrorCode, Failure, Session, Wait::*};
+use gatekeeper_proto::{Budget, ErrorCode, Failure, Session, Wait::*};
 use std::time::Duration;
 
 #[test]
@@ -407,4 +407,32 @@ fn a_store_of_tokens_does_not_hold_back_the_session() {
     let looks: Vec<_> = (0..50).map(|i| (t(205_000 + i * 100), Adopt(8, 100_000, 205_000), Unchanged)).collect();
     run_on(&mut session, &looks);
     run_on(&mut session, &[(t(210_000), Due, At(285_000)), (t(285_000), Poll, Renew(1, 8, 1))]);
+}
+
+#[test]
+fn a_budget() {
+    let mut policy = plain();
+    policy.budget = Some(Budget { requests: 2, window: Duration::from_secs(600) });
+    run(
+        policy,
+        &[
+            (t(0), Poll, Fetch(1)),
+            (t(0), Fail(1, transient()), Failed(1_000)),
+            (t(5_000), Poll, Fetch(2)),
+            (t(5_000), Grant(2, 7, 100_000), Current),
+            (t(5_000), Due, At(600_000)),
+            // A valid token goes on being used past its renewal.
+            (t(90_000), Poll, Use(1, 7)),
+            (t(95_000), Poll, Waits(600_000, Budget)),
+            (t(95_000), Reset, Nothing),
+            (t(95_000), Poll, Waits(600_000, Budget)),
+            (t(600_000), Poll, Fetch(3)),
+            (t(600_000), Fail(3, transient()), Failed(601_000)),
+            (t(601_000), Poll, Fetch(4)),
+            (t(601_000), Fail(4, refused(ErrorCode::InvalidGrant)), Failed(661_000)),
+            // Whoever shows when the server is asked again shows the truth.
+            (t(601_000), Poll, Stopped(ErrorCode::InvalidGrant, Some(1_200_000))),
+            (t(601_000), Due, At(1_200_000)),
+        ],
+    );
 }
