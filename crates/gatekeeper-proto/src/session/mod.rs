@@ -51,6 +51,8 @@ pub struct Session<T> {
     /// Whether the server has been seen to repeat a token, so that asking early is of no use.
     repeats: bool,
     last_start: Option<Instant>,
+    /// Until when the server asked to be left alone.
+    asked_to_wait: Instant,
     window: Window,
     streaks: Streaks,
     counters: Counters,
@@ -124,6 +126,7 @@ impl<T> Session<T> {
             refreshable: false,
             repeats: policy.renew_late,
             last_start: None,
+            asked_to_wait: Instant::ORIGIN,
             window: Window { begin: Instant::ORIGIN, used: 0 },
             streaks: Streaks { failures: 0, refusals: 0, stalls: 0, rejections: 0 },
             counters: Counters { requests: 0, granted: 0, failed: 0, invalidated: 0 },
@@ -225,8 +228,7 @@ impl<T> Session<T> {
         self.streaks = Streaks::default();
         match &mut self.attempt {
             Attempt::InFlight { superseded, .. } => *superseded = true,
-            Attempt::Idle | Attempt::Waiting { why: Wait::RetryAfter, .. } => {}
-            Attempt::Refused { .. } | Attempt::Waiting { .. } => self.attempt = Attempt::Idle,
+            Attempt::Idle | Attempt::Refused { .. } | Attempt::Waiting { .. } => self.attempt = Attempt::Idle,
         }
     }
 
@@ -293,6 +295,7 @@ impl<T> Session<T> {
             Attempt::Waiting { until, why } => not_before(until, why),
             Attempt::Refused { until, .. } => not_before(until, Wait::Backoff),
         }
+        not_before(self.asked_to_wait, Wait::RetryAfter);
         if let Some(held) = self.held.as_ref().filter(|held| !held.expires_at.has_passed(now)) {
             not_before(held.renew_at.instant_seen_from(now), Wait::NoProgress);
         }
@@ -315,6 +318,7 @@ impl<T> Session<T> {
             self.last_failure = Some(Failure::AMBIGUOUS);
             self.refreshable &= !renewal;
         }
+        self.asked_to_wait = Instant::ORIGIN;
         if self.policy.budget.is_some_and(|budget| !self.window_covers(now, budget.window)) {
             self.window = Window { begin: now.instant, used: 0 };
         }
@@ -381,6 +385,9 @@ impl<T> Session<T> {
         self.last_failure = Some(failure);
         self.counters.failed = self.counters.failed.saturating_add(1);
         let asked_for = self.policy.retry_after(failure.retry_after);
+        if !asked_for.is_zero() {
+            self.asked_to_wait = now.instant.saturating_add(asked_for);
+        }
         let kind = match failure.kind {
             FailureKind::RefreshTokenRejected if ticket.renewal => {
                 self.refreshable = false;
@@ -396,9 +403,9 @@ impl<T> Session<T> {
         let random = self.random();
         if let FailureKind::Refused(code) = kind {
             self.streaks.refusals = self.streaks.refusals.saturating_add(1);
-            let until = now.instant.saturating_add(self.policy.refusal(self.streaks.refusals).max(asked_for));
+            let until = now.instant.saturating_add(self.policy.refusal(self.streaks.refusals));
             self.attempt = Attempt::Refused { until, code };
-            return Settled::Failed(until);
+            return Settled::Failed(until.max(self.asked_to_wait));
         }
         if kind == FailureKind::Ambiguous {
             self.refreshable &= !ticket.renewal;
@@ -413,10 +420,9 @@ impl<T> Session<T> {
             Some(remaining) if !remaining.is_zero() => self.policy.backoff_while_valid(remaining, random),
             _ => self.policy.backoff(self.streaks.failures, random),
         };
-        let (wait, why) = if asked_for > wait { (asked_for, Wait::RetryAfter) } else { (wait, Wait::Backoff) };
         let until = now.instant.saturating_add(wait);
-        self.attempt = Attempt::Waiting { until, why };
-        Settled::Failed(until)
+        self.attempt = Attempt::Waiting { until, why: Wait::Backoff };
+        Settled::Failed(until.max(self.asked_to_wait))
     }
 
     /// Waits at least until then, unless an attempt or a refusal already decides.

@@ -1,7 +1,7 @@
 //! Servers that fail, refuse, ration and change their minds, and callers that give up.
 
 use crate::script::{Do::*, See::*, plain, refused, rejected, retry_after, run, run_on, t, transient};
-use gatekeeper_proto::{Budget, ErrorCode, Failure, Session, Wait::*};
+use gatekeeper_proto::{Budget, ErrorCode, Failure, FailureKind, Session, Wait::*};
 use std::time::Duration;
 
 #[test]
@@ -433,6 +433,24 @@ fn a_budget() {
             // Whoever shows when the server is asked again shows the truth.
             (t(601_000), Poll, Stopped(ErrorCode::InvalidGrant, Some(1_200_000))),
             (t(601_000), Due, At(1_200_000)),
+        ],
+    );
+}
+
+#[test]
+fn a_refusal_with_retry_after() {
+    let kind = FailureKind::Refused(ErrorCode::Unauthorized);
+    let refusal = Failure { kind, retry_after: Some(Duration::from_secs(90)) };
+    run(
+        plain(),
+        &[
+            (t(0), Poll, Fetch(1)),
+            (t(0), Fail(1, refusal), Failed(90_000)),
+            (t(0), Poll, Stopped(ErrorCode::Unauthorized, Some(90_000))),
+            // New credentials end the refusal. The wait that the server asked for goes on.
+            (t(10_000), Reset, Nothing),
+            (t(10_000), Poll, Waits(90_000, RetryAfter)),
+            (t(90_000), Poll, Fetch(2)),
         ],
     );
 }
