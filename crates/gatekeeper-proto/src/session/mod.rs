@@ -319,13 +319,13 @@ impl<T> Session<T> {
             self.refreshable &= !renewal;
         }
         self.asked_to_wait = Instant::ORIGIN;
-        if self.policy.budget.is_some_and(|budget| !self.window_covers(now, budget.window)) {
-            self.window = Window { begin: now.instant, used: 0 };
-        }
         self.issue(now, self.refreshable)
     }
 
     fn issue(&mut self, now: Now, renewal: bool) -> Ticket {
+        if self.policy.budget.is_some_and(|budget| !self.window_covers(now, budget.window)) {
+            self.window = Window { begin: now.instant, used: 0 };
+        }
         self.window.used = self.window.used.saturating_add(1);
         self.counters.requests = self.counters.requests.saturating_add(1);
         self.tickets = self.tickets.wrapping_add(1);

@@ -454,3 +454,24 @@ fn a_refusal_with_retry_after() {
         ],
     );
 }
+
+#[test]
+fn falling_back_counts_against_the_budget() {
+    let mut policy = plain();
+    policy.budget = Some(Budget { requests: 1, window: Duration::from_secs(10) });
+    run(
+        policy,
+        &[
+            (t(0), OfferRefreshToken, Nothing),
+            (t(0), Poll, FetchByRefreshToken(1)),
+            (t(100), Fail(1, rejected()), Failed(1_100)),
+            (t(100), Poll, Waits(10_000, Budget)),
+            (t(10_000), OfferRefreshToken, Nothing),
+            (t(10_000), Poll, FetchByRefreshToken(2)),
+            // The window has ended, so there is room for one request, in a window that begins with it.
+            (t(22_000), Fail(2, rejected()), FallBack(3)),
+            (t(22_000), Fail(3, transient()), Failed(23_000)),
+            (t(23_000), Poll, Waits(32_000, Budget)),
+        ],
+    );
+}
