@@ -133,7 +133,7 @@ impl<T> Session<T> {
             last_failure: None,
             tickets: 0,
             generations: 0,
-            random: seed | 1,
+            random: mixed(seed) | 1,
         }
     }
 
@@ -452,6 +452,14 @@ impl<T> Session<T> {
         self.random ^= self.random << 5;
         self.random
     }
+}
+
+/// Spreads seeds over all bits (the finalizer of MurmurHash3): instances are often numbered from 0, and the first
+/// numbers that xorshift makes of small seeds are small, which would be hardly any jitter.
+const fn mixed(seed: u32) -> u32 {
+    let seed = (seed ^ (seed >> 16)).wrapping_mul(0x85EB_CA6B);
+    let seed = (seed ^ (seed >> 13)).wrapping_mul(0xC2B2_AE35);
+    seed ^ (seed >> 16)
 }
 
 impl<T> fmt::Debug for Session<T> {

@@ -1,7 +1,7 @@
 //! Getting, using and renewing a token while all goes well, or nearly.
 
 use crate::script::{Do::*, See::*, plain, run, t};
-use gatekeeper_proto::{Policy, Profile, Wait::*};
+use gatekeeper_proto::{Due, Granted, Output, Policy, Profile, Session, Settled, Wait::*};
 use std::time::Duration;
 
 #[test]
@@ -270,4 +270,25 @@ fn a_token_from_elsewhere() {
             (t(140_000), Poll, Renew(2, 8, 1)),
         ],
     );
+}
+
+#[test]
+fn jitter_only_ever_makes_a_renewal_earlier() {
+    let mut seen = Vec::new();
+    for seed in 0..1000 {
+        let mut session = Session::new(Policy::default(), seed);
+        let Output::Fetch(ticket) = session.poll(t(0)) else { panic!("a cold session fetches") };
+        let life = Some(Duration::from_secs(1000));
+        assert!(matches!(session.settle(ticket, t(0), Ok(Granted::new(1, life))), Settled::Current));
+        let Due::At(at) = session.due(t(0)) else { panic!("a token of 1000 s is not renewed at once") };
+        seen.push(at.as_millis());
+    }
+    seen.sort_unstable();
+    assert!(*seen.first().unwrap() >= 800_000 && *seen.last().unwrap() <= 850_000, "{seen:?}");
+    // They are spread over the whole range: no tenth of it holds more than twice its share.
+    for tenth in 0..10 {
+        let range = 800_000 + tenth * 5_000..800_000 + (tenth + 1) * 5_000;
+        let count = seen.iter().filter(|at| range.contains(*at)).count();
+        assert!((30..=200).contains(&count), "{count} of 1000 in {range:?}");
+    }
 }
