@@ -311,9 +311,9 @@ impl<T> Session<T> {
     }
 
     fn start(&mut self, now: Now) -> Ticket {
-        if let Attempt::InFlight { renewal, .. } = self.attempt {
+        if let Attempt::InFlight { renewal, superseded, .. } = self.attempt {
             // Its deadline has passed and nobody reported: the ticket was lost, and the request may have been sent.
-            self.streaks.failures = self.streaks.failures.saturating_add(1);
+            self.streaks.failures = self.streaks.failures.saturating_add(u32::from(!superseded));
             self.counters.failed = self.counters.failed.saturating_add(1);
             self.last_failure = Some(Failure::AMBIGUOUS);
             self.refreshable &= !renewal;

@@ -475,3 +475,19 @@ fn falling_back_counts_against_the_budget() {
         ],
     );
 }
+
+#[test]
+fn an_attempt_with_old_credentials_that_is_lost_is_no_failure_of_the_new_ones() {
+    let mut policy = plain();
+    policy.max_backoff = Duration::from_secs(60);
+    run(
+        policy,
+        &[
+            (t(0), Poll, Fetch(1)),
+            (t(0), Reset, Nothing),
+            (t(0), Lose(1), Nothing),
+            (t(30_000), Poll, Fetch(2)),
+            (t(30_000), Fail(2, transient()), FailedWithin(31_000..=32_000)),
+        ],
+    );
+}
