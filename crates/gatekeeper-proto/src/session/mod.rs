@@ -373,6 +373,10 @@ impl<T> Session<T> {
         if expires_at.has_passed(now) {
             return Settled::Spent(granted.token);
         }
+        if repeated.is_none() && self.held.is_some() {
+            // The one before has done its service: what comes now is no series of rejections.
+            self.streaks.rejections = 0;
+        }
         let generation = repeated.unwrap_or_else(|| {
             self.generations = self.generations.wrapping_add(1);
             Generation(self.generations)

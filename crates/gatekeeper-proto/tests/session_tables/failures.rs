@@ -271,6 +271,17 @@ fn an_api_that_rejects_every_token() {
             (t(8_000), Poll, Use(4, 10)),
             (t(68_000), Invalidate(4), Nothing),
             (t(68_000), Poll, Fetch(5)),
+            // And one that did its service ends it.
+            (t(68_000), Grant(5, 11, 100_000), Current),
+            (t(68_000), Poll, Use(5, 11)),
+            (t(68_100), Invalidate(5), Nothing),
+            (t(80_000), Poll, Fetch(6)),
+            (t(80_000), Grant(6, 12, 100_000), Current),
+            (t(160_000), Poll, Renew(6, 12, 7)),
+            (t(160_000), Grant(7, 13, 100_000), Current),
+            (t(160_000), Poll, Use(7, 13)),
+            (t(162_000), Invalidate(7), Nothing),
+            (t(162_000), Poll, Fetch(8)),
         ],
     );
 }
