@@ -15,7 +15,9 @@ pub struct Token {
 /// What a token endpoint granted. Two of them are equal if the access token is the same.
 pub(crate) struct TokenData {
     /// `Bearer ` and the token: the value of an `Authorization` header.
-    header: SecretString,
+    header: Arc<SecretString>,
+    #[cfg(feature = "http")]
+    authorization: http::HeaderValue,
     token_type: String,
     scope: Option<String>,
     pub(crate) refresh_token: Option<SecretString>,
@@ -39,6 +41,13 @@ impl Token {
     /// The value of the `Authorization` header: `Bearer` and the token. It is a secret.
     pub fn header_value(&self) -> &str {
         self.data.header.expose()
+    }
+
+    /// The value of the `Authorization` header, ready and marked sensitive. Cloning it copies a pointer; the text is
+    /// wiped when the last clone is dropped.
+    #[cfg(feature = "http")]
+    pub fn authorization(&self) -> &http::HeaderValue {
+        &self.data.authorization
     }
 
     /// Which of its source's tokens this is. Give it to `invalidate` when the API rejects the token.
@@ -84,8 +93,11 @@ impl TokenData {
         let mut header = String::with_capacity(BEARER.len() + token.len());
         header.push_str(BEARER);
         header.push_str(token);
+        let header = Arc::new(SecretString::new(header));
         Self {
-            header: SecretString::new(header),
+            #[cfg(feature = "http")]
+            authorization: header_value(&header),
+            header,
             token_type: response.token_type.to_owned(),
             scope: response.scope.map(|s| s.as_str().to_owned()),
             refresh_token: response
@@ -97,6 +109,25 @@ impl TokenData {
             deviations: response.deviations,
         }
     }
+}
+
+/// A header value that shares the text instead of copying it.
+#[cfg(feature = "http")]
+fn header_value(text: &Arc<SecretString>) -> http::HeaderValue {
+    struct Shared(Arc<SecretString>);
+
+    impl AsRef<[u8]> for Shared {
+        fn as_ref(&self) -> &[u8] {
+            self.0.expose().as_bytes()
+        }
+    }
+
+    let bytes = bytes::Bytes::from_owner(Shared(Arc::clone(text)));
+    // The core lets no token through that cannot stand in a header.
+    let value = http::HeaderValue::from_maybe_shared(bytes);
+    let mut value = value.unwrap_or_else(|_| http::HeaderValue::from_static("Bearer"));
+    value.set_sensitive(true);
+    value
 }
 
 impl PartialEq for TokenData {
