@@ -2,6 +2,7 @@
 
 use gatekeeper_proto::Secret;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::{env, fmt, fs, io};
@@ -108,8 +109,8 @@ impl SecretSource {
         Self(Source::Env(name.into()))
     }
 
-    /// A function of the caller's own, such as one that asks a vault. It is called on the thread or task that makes the
-    /// token request; a panic in it is that request's failure.
+    /// A function of the caller's own, such as one that asks a vault. It is called on the thread or in the task that
+    /// makes the token request, which it may block; a panic in it is that request's failure and goes no further.
     pub fn call(read: impl Fn() -> Result<SecretString, SecretError> + Send + Sync + 'static) -> Self {
         Self(Source::Call(Arc::new(read)))
     }
@@ -122,7 +123,10 @@ impl SecretSource {
     pub fn read(&self) -> Result<SecretString, SecretError> {
         let (secret, place) = match &self.0 {
             Source::Value(secret) => return Ok(secret.clone()),
-            Source::Call(read) => return read(),
+            Source::Call(read) => {
+                return catch_unwind(AssertUnwindSafe(|| read()))
+                    .unwrap_or_else(|_| Err(SecretError::Other("the function that reads the secret panicked".into())));
+            }
             Source::File(path) => {
                 let text = fs::read_to_string(path)
                     .map_err(|e| SecretError::File { path: path.clone(), error: Arc::new(e) })?;
@@ -210,6 +214,12 @@ mod tests {
         fs::write(&path, " \n").unwrap();
         assert!(matches!(source.read(), Err(SecretError::Empty { .. })));
         fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_an_error() {
+        let source = SecretSource::call(|| panic!("of the caller's own"));
+        assert!(matches!(source.read(), Err(SecretError::Other(text)) if text.contains("panicked")));
     }
 
     #[test]
