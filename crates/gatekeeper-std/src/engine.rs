@@ -10,13 +10,14 @@ use crate::error::{Error, TransportError};
 use crate::explain::Explain;
 use crate::secret::SecretString;
 use crate::token::{Token, TokenData};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Cache};
 use gatekeeper_proto::{
     Deadline, Due, Failure, FailureKind, Generation, Granted, Instant, Now, Output, Reply, Session, Settled, Ticket,
     Times, UnixTime, Wait, policy, read_reply,
 };
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroize;
@@ -139,6 +140,12 @@ struct Published {
     expires_at: Deadline,
 }
 
+/// One thread's or task's view of an engine's token. Reading it is two comparisons with the clock and one with a
+/// pointer; only a token that was replaced since is looked up.
+pub struct Reader(Cache<PublishedBy, Option<Arc<Published>>>);
+
+struct PublishedBy(Arc<Engine>);
+
 struct State {
     session: Session<Arc<TokenData>>,
     refresh_token: Option<SecretString>,
@@ -194,6 +201,11 @@ impl Engine {
         let published = self.published.load();
         let published = published.as_ref()?;
         (!published.expires_at.has_passed(self.clock.now())).then(|| published.token.clone())
+    }
+
+    /// A reader of the published token for one thread or task. It shares nothing that other readers write.
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        Reader(Cache::new(PublishedBy(Arc::clone(self))))
     }
 
     /// What to do now. At most one caller holds an [`Attempt`] at a time.
@@ -340,6 +352,30 @@ impl Engine {
     }
 }
 
+impl Reader {
+    /// The token, if there is one with which nothing is to be done at that time.
+    #[inline]
+    pub fn fresh(&mut self, now: Now) -> Option<&Token> {
+        let published = self.0.load().as_ref()?;
+        (!published.renew_at.has_passed(now)).then_some(&published.token)
+    }
+
+    /// The token, if there is one that can be used at that time, whether or not it is due to be renewed.
+    #[inline]
+    pub fn usable(&mut self, now: Now) -> Option<&Token> {
+        let published = self.0.load().as_ref()?;
+        (!published.expires_at.has_passed(now)).then_some(&published.token)
+    }
+}
+
+impl Deref for PublishedBy {
+    type Target = ArcSwapOption<Published>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.published
+    }
+}
+
 impl Attempt {
     /// The request to make. Secrets are read now.
     ///
@@ -475,6 +511,12 @@ impl fmt::Debug for Engine {
             .field("config", &self.config)
             .field("session", &self.lock().session)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
     }
 }
 

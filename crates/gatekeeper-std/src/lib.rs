@@ -15,7 +15,7 @@ mod token;
 pub use crate::api::{ApiConfig, ApiConfigBuilder, ApiHeader, ApiResponse};
 pub use crate::clock::{Clock, SystemClock};
 pub use crate::config::{Client, Config, ConfigBuilder, ConfigError, GrantConfig};
-pub use crate::engine::{Attempt, Engine, Event, HttpAnswer, HttpRequest, Observer, Outcome, Step};
+pub use crate::engine::{Attempt, Engine, Event, HttpAnswer, HttpRequest, Observer, Outcome, Reader, Step};
 pub use crate::error::{Error, ErrorKind, TransportError};
 pub use crate::explain::{Explain, LastFailure, State};
 pub use crate::secret::{SecretError, SecretSource, SecretString};
