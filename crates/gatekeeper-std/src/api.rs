@@ -3,7 +3,7 @@
 use crate::config::ConfigError;
 use crate::secret::SecretString;
 use crate::token::Token;
-use gatekeeper_proto::{ApiAccess, ApiFailure, Endpoint, InvalidValue, Profile, Secret};
+use gatekeeper_proto::{ApiAccess, ApiFailure, Endpoint, Header, InvalidValue, Profile, Secret};
 use std::fmt;
 
 /// What requests to one API carry, owned and checked. Made by [`ApiConfig::builder`].
@@ -71,13 +71,14 @@ impl ApiConfig {
         let Ok(url) = Endpoint::parse_api(url, true) else { return Vec::new() };
         let Ok(access) = self.access() else { return Vec::new() };
         let headers = access.headers(&url, Secret::new(token.expose())).into_iter().flatten();
-        headers
-            .map(|h| ApiHeader {
-                name: h.name.to_owned(),
-                value: SecretString::new([h.prefix, h.value].concat()),
-                sensitive: h.sensitive,
-            })
-            .collect()
+        headers.map(ApiHeader::of).collect()
+    }
+
+    /// What every request to the origin carries beside the token, for drivers that prepare it once.
+    pub fn fixed_headers(&self) -> Vec<ApiHeader> {
+        let Ok(access) = self.access() else { return Vec::new() };
+        let headers = access.headers(access.origin(), Secret::new("")).into_iter().flatten();
+        headers.filter(|h| !h.name.eq_ignore_ascii_case("authorization")).map(ApiHeader::of).collect()
     }
 
     /// Whether `url` is of the origin that the headers are for.
@@ -106,6 +107,16 @@ impl ApiConfig {
             access = access.device_location(location)?;
         }
         Ok(access)
+    }
+}
+
+impl ApiHeader {
+    fn of(header: Header<'_>) -> Self {
+        Self {
+            name: header.name.to_owned(),
+            value: SecretString::new([header.prefix, header.value].concat()),
+            sensitive: header.sensitive,
+        }
     }
 }
 
