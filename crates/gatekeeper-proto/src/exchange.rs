@@ -5,7 +5,7 @@
 //! long to go on is the driver's business.
 
 use crate::wire::http1::{Error, Progress, Receiver, Response};
-use core::fmt;
+use core::{fmt, mem};
 
 /// A request on its way out, then a response on its way in.
 ///
@@ -100,6 +100,12 @@ impl<'b> Exchange<'b> {
         self.receiver.response(self.buf)
     }
 
+    /// The whole buffer back, overwritten with zeros, for the next exchange.
+    pub fn into_buffer(mut self) -> &'b mut [u8] {
+        self.buf.fill(0);
+        mem::take(&mut self.buf)
+    }
+
     /// How many of the received bytes belong to this response.
     pub const fn consumed(&self) -> usize {
         self.receiver.consumed()
@@ -124,5 +130,19 @@ impl fmt::Debug for Exchange<'_> {
             .field("to_send", &self.transmit().len())
             .field("consumed", &self.receiver.consumed())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_whole_and_wiped() {
+        let mut buf = *b"GET / HTTP/1.1\r\n\r\nrest";
+        let len = buf.len();
+        let exchange = Exchange::new(&mut buf, 18);
+        let back = exchange.into_buffer();
+        assert_eq!(back, vec![0; len]);
     }
 }

@@ -106,8 +106,26 @@ impl<'a> Endpoint<'a> {
     }
 
     /// Whether the query has a parameter of this name, which must consist of characters that need no encoding.
-    pub(crate) fn query_names(&self, name: &str) -> bool {
-        self.query().is_some_and(|q| q.split('&').any(|p| p.split('=').next() == Some(name)))
+    pub(crate) const fn query_names(&self, name: &str) -> bool {
+        let (url, name) = (self.url.as_bytes(), name.as_bytes());
+        // Each round begins at the question mark or an ampersand, behind which a parameter's name stands.
+        let mut separator = match self.query {
+            Some(at) => at,
+            None => return false,
+        };
+        while separator < url.len() {
+            let begin = separator + 1;
+            let end = find(url, begin, b"=&");
+            let mut same = 0;
+            while begin + same < end && same < name.len() && url[begin + same] == name[same] {
+                same += 1;
+            }
+            if begin + same == end && same == name.len() {
+                return true;
+            }
+            separator = find(url, end, b"&");
+        }
+        false
     }
 
     fn slice(&self, from: usize, to: usize) -> &'a str {
@@ -316,6 +334,19 @@ mod tests {
             (true, "Auth.Example.com", 8443, "Auth.Example.com:8443", "/a/b", Some("x=1&y=a%26b"))
         );
         assert!(e.query_names("y") && !e.query_names("z") && !e.query_names("1"));
+        for (query, name, named) in [
+            ("password=x", "password", true),
+            ("a=1&password", "password", true),
+            ("a&&password=", "password", true),
+            ("a=password", "password", false),
+            ("Password=x", "password", false),
+            ("passwords=x&passwor=y", "password", false),
+            ("a=b=password&", "password", false),
+            ("", "password", false),
+        ] {
+            let url = format!("https://h/token?{query}");
+            assert_eq!(Endpoint::parse(&url).unwrap().query_names(name), named, "{query}");
+        }
         let e = Endpoint::parse("http://[::1]:80").unwrap();
         assert_eq!((e.host(), e.port(), e.path(), e.query()), ("[::1]", 80, "", None));
         let e = Endpoint::parse("https://h?").unwrap();

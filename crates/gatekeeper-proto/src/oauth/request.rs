@@ -117,9 +117,13 @@ impl<'a> TokenRequest<'a> {
     /// # Errors
     ///
     /// [`InvalidValue`] if the endpoint's query carries a secret.
-    pub fn new(endpoint: Endpoint<'a>, client: ClientAuth<'a>, grant: Grant<'a>) -> Result<Self, InvalidValue> {
-        if SECRETS.iter().any(|name| endpoint.query_names(name)) {
-            return Err(InvalidValue::new(Field::TokenUrl, Problem::SecretInUrl));
+    pub const fn new(endpoint: Endpoint<'a>, client: ClientAuth<'a>, grant: Grant<'a>) -> Result<Self, InvalidValue> {
+        let mut i = 0;
+        while i < SECRETS.len() {
+            if endpoint.query_names(SECRETS[i]) {
+                return Err(InvalidValue::new(Field::TokenUrl, Problem::SecretInUrl));
+            }
+            i += 1;
         }
         Ok(Self {
             endpoint,
