@@ -90,6 +90,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod api;
+mod class;
 mod exchange;
 pub mod oauth;
 mod out;

@@ -200,7 +200,8 @@ pub fn lifetime(response: &TokenResponse<'_>, times: Times, sent: Now) -> Option
     }
     if let Some(exp) = times.expires_at.map(seconds) {
         let left_at = |t: UnixTime| exp.saturating_sub(t.as_millis());
-        match (response.date, sent.wall) {
+        let date = response.date.and_then(|date| date.time(sent.wall.unwrap_or_default()));
+        match (date, sent.wall) {
             (Some(date), Some(wall)) if apart(date, wall) <= CLOCKS_AGREE => at_most(left_at(wall)),
             // `Date` has no fraction: the server's clock may have shown up to a second more.
             (Some(date), _) => at_most(left_at(date).saturating_sub(1000)),
@@ -240,6 +241,7 @@ mod tests {
     use crate::oauth::deviation::Deviations;
     use crate::secret::Secret;
     use crate::time::Instant;
+    use crate::wire::retry_after::HttpDate;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -294,6 +296,8 @@ mod tests {
     fn claims_shorten_a_lifetime_and_never_prolong_it() {
         let wall = |s| Now::new(Instant::ORIGIN, UnixTime::from_secs(s));
         let none = Now::monotonic(Instant::ORIGIN);
+        // Second 1000 of the epoch.
+        const DATE: Option<&str> = Some("Thu, 01 Jan 1970 00:16:40 GMT");
         let times = |exp, iat| Times { expires_at: exp, issued_at: iat };
         for (expires_in, claims, date, sent, want) in [
             (Some(3600), times(None, None), None, wall(1000), Some(3600)),
@@ -304,14 +308,14 @@ mod tests {
             // The token's own lifetime counts without any clock.
             (Some(3600), times(Some(1300), Some(1000)), None, none, Some(300)),
             // A clock that agrees with the server decides, to the millisecond.
-            (Some(3), times(Some(1003), Some(1000)), Some(1000), wall(1000), Some(3)),
+            (Some(3), times(Some(1003), Some(1000)), DATE, wall(1000), Some(3)),
             // A clock an hour ahead does not make every token dead, nor one behind let it live.
-            (Some(3600), times(Some(1300), None), Some(1000), wall(4600), Some(299)),
+            (Some(3600), times(Some(1300), None), DATE, wall(4600), Some(299)),
             (Some(3600), times(Some(1300), None), None, wall(4600), Some(3600)),
-            (Some(3600), times(Some(1300), None), Some(1000), wall(1), Some(299)),
-            (Some(3600), times(Some(1300), None), Some(1000), none, Some(299)),
+            (Some(3600), times(Some(1300), None), DATE, wall(1), Some(299)),
+            (Some(3600), times(Some(1300), None), DATE, none, Some(299)),
             // Expired by the server's own word.
-            (Some(3600), times(Some(900), None), Some(1000), wall(1000), Some(0)),
+            (Some(3600), times(Some(900), None), DATE, wall(1000), Some(0)),
         ] {
             let response = TokenResponse {
                 access_token: Secret::new("t"),
@@ -320,7 +324,7 @@ mod tests {
                 refresh_token: None,
                 scope: None,
                 deviations: Deviations::none(),
-                date: date.map(UnixTime::from_secs),
+                date: date.map(|text: &str| HttpDate::new(text.as_bytes())),
             };
             let got = lifetime(&response, claims, sent);
             assert_eq!(got, want.map(Duration::from_secs), "{expires_in:?} {claims:?} {date:?} {sent:?}");

@@ -4,6 +4,7 @@
 //! again. The functions are `const`, so a device can have its configuration checked by the compiler.
 #![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
+use crate::class::Class;
 use core::fmt;
 
 /// A value the caller set is not one that may be sent.
@@ -200,7 +201,7 @@ pub(crate) const fn check_text(field: Field, text: &str) -> Result<(), InvalidVa
     let mut i = 0;
     while i < bytes.len() {
         let b = bytes[i];
-        if (b < 0x20 && !(b == b'\t' && tab)) || b == 0x7F {
+        if !Class::TEXT.has(b) || (b == b'\t' && !tab) {
             let problem =
                 if only_a_line_break(bytes, i) { Problem::TrailingNewline } else { Problem::ControlCharacter };
             return Err(InvalidValue::new(field, problem));
@@ -259,22 +260,10 @@ pub(crate) const fn check_header_name(field: Field, text: &str) -> Result<(), In
     if bytes.is_empty() {
         return Err(InvalidValue::new(field, Problem::Empty));
     }
-    let mut i = 0;
-    while i < bytes.len() {
-        if !is_token_byte(bytes[i]) {
-            return Err(InvalidValue::new(field, Problem::IllegalCharacter));
-        }
-        i += 1;
+    if Class::TOKEN.run_end(bytes, 0) < bytes.len() {
+        return Err(InvalidValue::new(field, Problem::IllegalCharacter));
     }
     Ok(())
-}
-
-/// `tchar` of RFC 9110 section 5.6.2.
-#[inline]
-pub(crate) const fn is_token_byte(b: u8) -> bool {
-    matches!(b,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
 }
 
 /// Whether the rest of `bytes` from `i` on is one line break and something stands before it.

@@ -22,11 +22,11 @@ fn read(text: &[u8]) -> Result<Vec<(String, Read)>, Error> {
             Value::Array(_) => Read::Array,
             Value::Bool(b) => Read::Bool(b),
             Value::Null => Read::Null,
-            Value::Number(n) => Read::Number(n.to_owned()),
+            Value::Number(n) => Read::Number(n.as_str().to_owned()),
             Value::Object(_) => Read::Object,
-            Value::String(s) => Read::String(s.to_owned()),
+            Value::String(s) => Read::String(s.as_str().to_owned()),
         };
-        members.push((name.to_owned(), value));
+        members.push((String::from_utf8(name.to_vec()).expect("UTF-8"), value));
     }
     Ok(members)
 }

@@ -18,7 +18,8 @@ const SRC: &str = "crates/gatekeeper-proto/src/";
 /// From the bottom to the top. Every file of the core is here; a new one is refused until its place is stated.
 const FLOORS: &[Floor] = &[
     // F0: values that everything is made of.
-    Floor { files: &["time.rs", "secret.rs", "out.rs", "value.rs"], may_name: &[] },
+    Floor { files: &["class.rs", "time.rs", "secret.rs", "out.rs"], may_name: &[] },
+    Floor { files: &["value.rs"], may_name: &["class"] },
     // F1: formats on the wire, without a meaning yet.
     Floor {
         files: &[
@@ -34,7 +35,7 @@ const FLOORS: &[Floor] = &[
             "wire/json/scan.rs",
             "wire/retry_after.rs",
         ],
-        may_name: &["time", "secret", "out", "value", "wire"],
+        may_name: &["class", "time", "secret", "out", "value", "wire"],
     },
     // F2: what OAuth and the APIs make of them. An API is called with a token, so it may know OAuth, not the reverse.
     Floor {
@@ -54,7 +55,7 @@ const FLOORS: &[Floor] = &[
             "oauth/scope.rs",
             "oauth/untrusted.rs",
         ],
-        may_name: &["time", "secret", "out", "value", "wire", "oauth"],
+        may_name: &["class", "time", "secret", "out", "value", "wire", "oauth"],
     },
     Floor {
         files: &[
@@ -66,10 +67,10 @@ const FLOORS: &[Floor] = &[
             "api/request.rs",
             "api/sdk.rs",
         ],
-        may_name: &["time", "secret", "out", "value", "wire", "oauth", "api"],
+        may_name: &["class", "time", "secret", "out", "value", "wire", "oauth", "api"],
     },
     // F3: when to fetch, and what a failure means.
-    Floor { files: &["policy.rs"], may_name: &["time", "secret", "out", "value", "wire", "oauth", "api"] },
+    Floor { files: &["policy.rs"], may_name: &["class", "time", "secret", "out", "value", "wire", "oauth", "api"] },
     // F4: the two machines. They do not know each other.
     Floor { files: &["exchange.rs"], may_name: &["time", "secret", "out", "wire::http1"] },
     Floor {

@@ -46,14 +46,16 @@ impl<'a> Registered<'a> {
         let mut interval = None;
         let mut configuration = false;
         read_members(body, |name, value| match (name, value) {
-            ("application_bundle", Value::String(text)) => bundle = Some(text),
-            ("configuration", Value::Object(nested)) => {
+            (b"application_bundle", Value::String(text)) => bundle = Some(text.as_str()),
+            (b"configuration", Value::Object(nested)) => {
                 configuration = true;
                 let Ok(mut members) = nested.open() else { return };
                 while let Ok(Some((name, value))) = members.next() {
-                    if let ("periodic_interval", Value::Number(text) | Value::String(text)) = (name, value) {
-                        interval = json::whole_number(text).map(|ms| Duration::from_millis(ms.value));
-                    }
+                    let text = match (name, value) {
+                        (b"periodic_interval", Value::Number(text) | Value::String(text)) => text,
+                        _ => continue,
+                    };
+                    interval = json::whole_number(text.as_bytes()).map(|ms| Duration::from_millis(ms.value));
                 }
             }
             _ => {}
@@ -74,8 +76,8 @@ impl<'a> Checked<'a> {
     pub fn read(body: &'a mut [u8]) -> Result<Self, ApiFailure> {
         let (mut action, mut ticket) = (None, None);
         read_members(body, |name, value| match (name, value) {
-            ("action", Value::String(text)) => action = Some(text),
-            ("ticket", Value::String(text)) => ticket = Some(text),
+            (b"action", Value::String(text)) => action = Some(text.as_str()),
+            (b"ticket", Value::String(text)) => ticket = Some(text.as_str()),
             _ => {}
         })?;
         match (action, ticket) {
@@ -85,7 +87,7 @@ impl<'a> Checked<'a> {
     }
 }
 
-fn read_members<'a>(body: &'a mut [u8], mut each: impl FnMut(&'a str, Value<'a>)) -> Result<(), ApiFailure> {
+fn read_members<'a>(body: &'a mut [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> Result<(), ApiFailure> {
     let mut object = Object::open(body).map_err(|_| ApiFailure::InvalidResponseError)?;
     while let Some((name, value)) = object.next().map_err(|_| ApiFailure::InvalidResponseError)? {
         each(name, value);

@@ -1,11 +1,12 @@
 //! How the client proves to the token endpoint who it is (RFC 6749 section 2.3).
 #![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
+use crate::class::Class;
 use crate::out::Writer;
 use crate::secret::Secret;
 use crate::value::{Field, InvalidValue, Problem, check_some_text, check_text};
 use crate::wire::basic;
-use crate::wire::form::{self, Space};
+use crate::wire::form::Space;
 
 /// What happens to id and secret before they are joined for `Basic` authentication.
 ///
@@ -104,7 +105,7 @@ impl<'a> ClientAuth<'a> {
     pub fn encoding_matters(&self) -> Option<(BasicEncoding, bool)> {
         match self.0 {
             Method::Basic { id, secret, encoding } => {
-                let plain = |text: &str| text.bytes().all(form::is_plain);
+                let plain = |text: &str| text.bytes().all(|b| Class::FORM.has(b));
                 Some((encoding, !(plain(id) && plain(secret.expose()))))
             }
             Method::Post { .. } | Method::Public { .. } | Method::None => None,

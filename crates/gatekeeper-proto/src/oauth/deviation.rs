@@ -86,6 +86,12 @@ impl Deviations {
         self.0 & deviation as u16 != 0
     }
 
+    /// What is in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -93,7 +99,8 @@ impl Deviations {
 
     /// What is in the set.
     pub fn iter(self) -> impl Iterator<Item = Deviation> {
-        Deviation::ALL.iter().copied().filter(move |d| self.contains(*d))
+        let all = if self.is_empty() { &[] } else { Deviation::ALL };
+        all.iter().copied().filter(move |d| self.contains(*d))
     }
 
     pub(crate) fn insert(&mut self, deviation: Deviation) {

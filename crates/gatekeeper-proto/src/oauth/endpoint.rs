@@ -1,6 +1,7 @@
 //! A URL, split and checked once.
 #![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
+use crate::class::Class;
 use crate::value::{Field, InvalidValue, Problem};
 use core::fmt;
 
@@ -168,7 +169,7 @@ const fn parse(field: Field, url: &str, plain_http: bool) -> Result<Endpoint<'_>
         }
     };
     let authority_end = find(b, authority, b"/?");
-    if find(b, authority, b"@") < authority_end {
+    if find(b, authority, b"@/?") < authority_end {
         return Err(InvalidValue::new(field, Problem::UserInfo));
     }
     let host_end = match host_end(b, authority, authority_end) {
@@ -187,23 +188,20 @@ const fn parse(field: Field, url: &str, plain_http: bool) -> Result<Endpoint<'_>
     Ok(Endpoint { url, secure, port, authority, host_end, authority_end, query })
 }
 
-/// The first byte that is no URI character (RFC 3986 section 2) decides; a fragment is named as such.
+/// What is wrong with the first byte that is no URI character (RFC 3986 section 2); a fragment is named as such.
 const fn illegal_byte(b: &[u8]) -> Option<Problem> {
-    let mut i = 0;
-    while i < b.len() {
-        match b[i] {
-            b'#' => return Some(Problem::Fragment),
-            b'\n' if i + 1 == b.len() => return Some(Problem::TrailingNewline),
-            0..=0x1F | 0x7F => return Some(Problem::ControlCharacter),
-            0x80.. => return Some(Problem::NotAscii),
-            b' ' if i == 0 || i + 1 == b.len() => return Some(Problem::SurroundingSpace),
-            b' ' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {
-                return Some(Problem::IllegalCharacter);
-            }
-            _ => i += 1,
-        }
+    let i = Class::URI.run_end(b, 0);
+    if i == b.len() {
+        return None;
     }
-    None
+    Some(match b[i] {
+        b'#' => Problem::Fragment,
+        b'\n' if i + 1 == b.len() => Problem::TrailingNewline,
+        0..=0x1F | 0x7F => Problem::ControlCharacter,
+        0x80.. => Problem::NotAscii,
+        b' ' if i == 0 || i + 1 == b.len() => Problem::SurroundingSpace,
+        _ => Problem::IllegalCharacter,
+    })
 }
 
 const fn has_scheme(b: &[u8]) -> bool {

@@ -3,6 +3,7 @@
 //! Nothing here verifies anything: signature, issuer, audience and time are the resource server's business (RFC 8725).
 //! Claims are what the token says about itself. They may shorten a deadline and never prolong one.
 
+use crate::class::{dots_among_base64url, unescaped_run_end};
 use crate::time::UnixTime;
 use crate::wire::json::{self, Object, Value};
 use base64::Engine as _;
@@ -92,17 +93,20 @@ impl Shape {
     ///
     /// [`TokenShapeError`] with the Web SDK's name for what is wrong.
     pub fn check(self, token: &str) -> Result<(), TokenShapeError> {
-        if token.trim().is_empty() {
-            return Err(TokenShapeError::InvalidAccessToken);
-        }
+        self.check_bytes(token.as_bytes())
+    }
+
+    pub(crate) fn check_bytes(self, token: &[u8]) -> Result<(), TokenShapeError> {
         let good = match self {
-            Self::Any => true,
-            Self::ThreeParts => parts(token.trim()).is_some(),
-            Self::Base64Url => {
-                parts(token).is_some_and(|parts| parts.iter().all(|part| part.bytes().all(is_base64url)))
-            }
+            Self::Any => !is_blank(token),
+            Self::ThreeParts => has_three_parts(trimmed(token)),
+            Self::Base64Url => is_three_base64url_parts(token),
         };
-        if good { Ok(()) } else { Err(TokenShapeError::InvalidAccessTokenFormat) }
+        match good {
+            true => Ok(()),
+            false if is_blank(token) => Err(TokenShapeError::InvalidAccessToken),
+            false => Err(TokenShapeError::InvalidAccessTokenFormat),
+        }
     }
 }
 
@@ -124,12 +128,12 @@ impl<'a> Claims<'a> {
         let mut object = Object::open(scratch.get_mut(..len).unwrap_or_default()).map_err(|_| ClaimsError::NotAJwt)?;
         while let Some((name, value)) = object.next().map_err(|_| ClaimsError::NotAJwt)? {
             match (name, value) {
-                ("exp", Value::Number(n)) => claims.expires_at = numeric_date(n).map(UnixTime::from_secs),
-                ("iat", Value::Number(n)) => claims.issued_at = numeric_date(n).map(UnixTime::from_secs),
-                ("iss", Value::String(s)) => claims.issuer = Some(s),
-                ("scope", Value::String(s)) => claims.scope = Some(s),
-                ("client_id", Value::String(s)) => claims.client_id = Some(s),
-                ("token_use", Value::String(s)) => claims.token_use = Some(s),
+                (b"exp", Value::Number(n)) => claims.expires_at = numeric_date(n.as_bytes()).map(UnixTime::from_secs),
+                (b"iat", Value::Number(n)) => claims.issued_at = numeric_date(n.as_bytes()).map(UnixTime::from_secs),
+                (b"iss", Value::String(s)) => claims.issuer = Some(s.as_str()),
+                (b"scope", Value::String(s)) => claims.scope = Some(s.as_str()),
+                (b"client_id", Value::String(s)) => claims.client_id = Some(s.as_str()),
+                (b"token_use", Value::String(s)) => claims.token_use = Some(s.as_str()),
                 _ => {}
             }
         }
@@ -145,9 +149,7 @@ impl Times {
         let mut bytes = [0; BLOCK / 4 * 3];
         for block in payload.as_bytes().chunks(BLOCK) {
             let Ok(len) = BASE64URL.decode_slice(block, &mut bytes) else { return Self::default() };
-            for &b in bytes.get(..len).unwrap_or_default() {
-                scan.byte(b);
-            }
+            scan.bytes(bytes.get(..len).unwrap_or_default());
         }
         if scan.depth == 0 && !scan.in_string { scan.found } else { Self::default() }
     }
@@ -177,12 +179,31 @@ fn parts(token: &str) -> Option<[&str; 3]> {
     (parts.next().is_none() && three.iter().all(|part| !part.is_empty())).then_some(three)
 }
 
-const fn is_base64url(b: u8) -> bool {
-    matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')
+/// White space as the Web SDK trims it is Unicode's, so it is looked for in the text and not in its bytes.
+fn trimmed(token: &[u8]) -> &[u8] {
+    core::str::from_utf8(token).map_or(token, |text| text.trim().as_bytes())
+}
+
+fn is_blank(token: &[u8]) -> bool {
+    trimmed(token).is_empty()
+}
+
+fn has_three_parts(token: &[u8]) -> bool {
+    core::str::from_utf8(token).is_ok_and(|text| parts(text).is_some())
+}
+
+/// With exactly two dots and nothing but base64url characters around them, the parts are not empty if the text neither
+/// begins nor ends with a dot and the two do not touch.
+fn is_three_base64url_parts(b: &[u8]) -> bool {
+    if dots_among_base64url(b) != Some(2) || b.starts_with(b".") || b.ends_with(b".") {
+        return false;
+    }
+    let dot = b.iter().position(|&c| c == b'.').unwrap_or(0);
+    b.get(dot + 1) != Some(&b'.')
 }
 
 /// `NumericDate` (RFC 7519 section 2) in whole seconds; before 1970 is 1970.
-fn numeric_date(text: &str) -> Option<u64> {
+fn numeric_date(text: &[u8]) -> Option<u64> {
     json::whole_number(text).map(|seconds| seconds.value)
 }
 
@@ -203,24 +224,44 @@ struct TimesScan {
 }
 
 impl TimesScan {
-    fn byte(&mut self, b: u8) {
-        if self.in_string {
-            if self.escaped {
-                self.escaped = false;
-            } else if b == b'"' {
-                self.in_string = false;
-                return;
-            } else {
-                self.escaped = b == b'\\';
-            }
-            if self.in_name {
-                if let Some(slot) = self.name.get_mut(self.name_len) {
-                    *slot = b;
+    fn bytes(&mut self, bytes: &[u8]) {
+        let mut i = 0;
+        while let Some(&b) = bytes.get(i) {
+            i += 1;
+            if self.in_string {
+                // Most bytes of most payloads stand inside strings that nobody asks for.
+                if !self.in_name && !self.escaped {
+                    i = unescaped_run_end(bytes, i - 1) + 1;
+                    if let Some(&end) = bytes.get(i - 1) {
+                        self.string_byte(end);
+                    }
+                } else {
+                    self.string_byte(b);
                 }
-                self.name_len = self.name_len.saturating_add(1);
+            } else {
+                self.byte(b);
             }
-            return;
         }
+    }
+
+    fn string_byte(&mut self, b: u8) {
+        if self.escaped {
+            self.escaped = false;
+        } else if b == b'"' {
+            self.in_string = false;
+            return;
+        } else {
+            self.escaped = b == b'\\';
+        }
+        if self.in_name {
+            if let Some(slot) = self.name.get_mut(self.name_len) {
+                *slot = b;
+            }
+            self.name_len = self.name_len.saturating_add(1);
+        }
+    }
+
+    fn byte(&mut self, b: u8) {
         match b {
             b'"' => {
                 self.in_string = true;
@@ -257,7 +298,7 @@ impl TimesScan {
             return;
         }
         let name = if self.name_len == 3 { &self.name } else { b"   " };
-        let number = self.number.get(..self.number_len).and_then(|n| core::str::from_utf8(n).ok());
+        let number = self.number.get(..self.number_len);
         let value = number.and_then(numeric_date);
         self.number_len = 0;
         match (name, value) {

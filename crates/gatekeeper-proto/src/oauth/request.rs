@@ -5,6 +5,7 @@ use super::client_auth::ClientAuth;
 use super::endpoint::Endpoint;
 use super::grant::{Grant, Kind};
 use super::scope::Scope;
+use crate::class::Class;
 use crate::out::{BufferTooSmall, Writer, decimal};
 use crate::secret::Secret;
 use crate::value::{Field, InvalidValue, Problem, check_some_text, check_text};
@@ -91,7 +92,7 @@ impl<'a> BrandKey<'a> {
         }
         let mut i = 0;
         while i < b.len() {
-            if !form::is_plain(b[i]) {
+            if !Class::FORM.has(b[i]) {
                 return Err(InvalidValue::new(Field::BrandKeyName, Problem::IllegalCharacter));
             }
             i += 1;

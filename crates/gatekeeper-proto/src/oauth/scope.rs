@@ -1,6 +1,7 @@
 //! `scope` values (RFC 6749 section 3.3).
 #![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
+use crate::class::Class;
 use crate::out::{BufferTooSmall, Writer};
 use crate::value::{Field, InvalidValue, Problem};
 
@@ -33,21 +34,20 @@ impl<'a> Scope<'a> {
             return Err(InvalidValue::new(Field::Scope, Problem::Empty));
         }
         let mut i = 0;
-        let mut token = false;
-        while i < b.len() {
-            if b[i] == b' ' {
-                if !token {
-                    return Err(InvalidValue::new(Field::Scope, Problem::MalformedScope));
-                }
-                token = false;
-            } else if let Some(problem) = illegal(b, i) {
-                return Err(InvalidValue::new(Field::Scope, problem));
+        loop {
+            let end = Class::SCOPE.run_end(b, i);
+            let problem = if end < b.len() && b[end] != b' ' {
+                illegal(b, end)
+            } else if end == i {
+                Problem::MalformedScope
+            } else if end == b.len() {
+                return Ok(Self(text));
             } else {
-                token = true;
-            }
-            i += 1;
+                i = end + 1;
+                continue;
+            };
+            return Err(InvalidValue::new(Field::Scope, problem));
         }
-        if token { Ok(Self(text)) } else { Err(InvalidValue::new(Field::Scope, Problem::MalformedScope)) }
     }
 
     /// A list as a server sent it, which may break the grammar: tokens are what stands between spaces.
@@ -101,13 +101,13 @@ impl PartialEq for Scope<'_> {
 
 impl Eq for Scope<'_> {}
 
-const fn illegal(b: &[u8], i: usize) -> Option<Problem> {
+/// What is wrong with a byte that is neither of a scope token nor a space.
+const fn illegal(b: &[u8], i: usize) -> Problem {
     match b[i] {
-        b'"' | b'\\' => Some(Problem::IllegalCharacter),
-        0x21..=0x7E => None,
-        b'\n' if i + 1 == b.len() && i > 0 => Some(Problem::TrailingNewline),
-        0x80.. => Some(Problem::NotAscii),
-        _ => Some(Problem::ControlCharacter),
+        b'"' | b'\\' => Problem::IllegalCharacter,
+        b'\n' if i + 1 == b.len() && i > 0 => Problem::TrailingNewline,
+        0x80.. => Problem::NotAscii,
+        _ => Problem::ControlCharacter,
     }
 }
 

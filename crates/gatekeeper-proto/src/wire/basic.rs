@@ -1,6 +1,7 @@
 //! `Basic` credentials (RFC 7617), written in pieces so that no buffer holds the plain id and secret.
 
 use super::form::{self, Space};
+use crate::class::Class;
 use crate::out::Writer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -34,7 +35,7 @@ impl Blocks<'_, '_> {
         for &b in text.as_bytes() {
             match b {
                 b' ' if space == Space::Plus => self.push(b"+"),
-                _ if form::is_plain(b) => self.push(&[b]),
+                _ if Class::FORM.has(b) => self.push(&[b]),
                 _ => self.push(&form::escape(b)),
             }
         }

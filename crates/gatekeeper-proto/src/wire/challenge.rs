@@ -5,7 +5,7 @@
 //! the header. Values come from the peer and may echo a token (Spring does that): they are not for logs, so `Debug`
 //! prints names alone.
 
-use crate::value::is_token_byte;
+use crate::class::Class;
 use core::fmt;
 
 /// The most parameters one challenge may have, which bounds the search for repeated names.
@@ -266,11 +266,8 @@ fn skip_list_separators(b: &[u8], mut i: usize) -> usize {
     i
 }
 
-fn token_end(b: &[u8], mut i: usize) -> usize {
-    while b.get(i).is_some_and(|&c| is_token_byte(c)) {
-        i += 1;
-    }
-    i
+fn token_end(b: &[u8], i: usize) -> usize {
+    Class::TOKEN.run_end(b, i)
 }
 
 /// Where the `token68` at `i` ends, if there is one and nothing but a comma or the end follows it.
@@ -313,17 +310,12 @@ fn parameter(b: &[u8], i: usize) -> Result<(&[u8], ParameterValue<'_>, usize), u
     loop {
         match b.get(end) {
             Some(b'"') => break,
-            Some(b'\\') if b.get(end + 1).is_some_and(|&c| is_text(c)) => end += 2,
-            Some(&c) if c != b'\\' && is_text(c) => end += 1,
+            Some(b'\\') if b.get(end + 1).is_some_and(|&c| Class::TEXT.has(c)) => end += 2,
+            Some(&c) if c != b'\\' && Class::TEXT.has(c) => end += 1,
             _ => return Err(end),
         }
     }
     Ok((name, ParameterValue { raw: b.get(begin + 1..end).unwrap_or_default(), quoted: true }, end + 1))
-}
-
-/// What may stand inside quotes: `HTAB / SP / VCHAR / obs-text`.
-fn is_text(c: u8) -> bool {
-    c == b'\t' || (c >= 0x20 && c != 0x7F)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! Extensions and trailers are dropped: section 7.1.1 wants unknown extensions ignored, and nothing here knows any;
 //! trailers must never change what was read before them (section 7.1.2).
 
-use crate::value::is_token_byte;
+use crate::class::Class;
 
 /// The most bytes of extensions, and the most bytes of trailers, that are read past.
 const MAX_DROPPED: usize = 8 * 1024;
@@ -112,9 +112,9 @@ impl Decoder {
             (State::Size(n) | State::SizeBlank(n), b' ' | b'\t') => State::SizeBlank(n),
             (State::Size(n), _) if n > 0 => return Some(State::Size(n.checked_mul(16)?.checked_add(hex(byte)?)?)),
             (State::Size(_), _) => State::Size(hex(byte)?),
-            (State::Extension(n), _) if is_text(byte) => State::Extension(n),
-            (State::TrailerStart | State::TrailerName, _) if is_token_byte(byte) => State::TrailerName,
-            (State::TrailerValue, _) if is_text(byte) => State::TrailerValue,
+            (State::Extension(n), _) if Class::TEXT.has(byte) => State::Extension(n),
+            (State::TrailerStart | State::TrailerName, _) if Class::TOKEN.has(byte) => State::TrailerName,
+            (State::TrailerValue, _) if Class::TEXT.has(byte) => State::TrailerValue,
             _ => return None,
         };
         // What reaches this line could go on for ever: it is counted.
@@ -125,11 +125,6 @@ impl Decoder {
 
 fn hex(b: u8) -> Option<u64> {
     (b as char).to_digit(16).map(u64::from)
-}
-
-/// `HTAB / SP / VCHAR / obs-text`.
-pub(crate) fn is_text(b: u8) -> bool {
-    b == b'\t' || (b >= 0x20 && b != 0x7F)
 }
 
 #[cfg(test)]

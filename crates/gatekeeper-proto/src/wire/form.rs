@@ -1,6 +1,7 @@
 //! `application/x-www-form-urlencoded`, the encoding half (RFC 6749 appendix B, WHATWG URL section 5.2).
 #![allow(clippy::indexing_slicing, reason = "const fn have no slice::get; every index is below a length just checked")]
 
+use crate::class::Class;
 use crate::out::Writer;
 
 /// How a space is written.
@@ -14,21 +15,20 @@ pub(crate) enum Space {
 
 /// Appends `text` with everything encoded but letters, digits and `*-._`.
 pub(crate) fn encode(text: &str, space: Space, out: &mut Writer<'_>) {
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let plain = rest.iter().position(|&b| !is_plain(b)).unwrap_or(rest.len());
-        if plain > 0 {
-            let (run, tail) = rest.split_at(plain);
-            out.push(run);
-            rest = tail;
-            continue;
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    loop {
+        let end = Class::FORM.run_end(bytes, i);
+        out.push(&bytes[i..end]);
+        if end == bytes.len() {
+            return;
         }
-        rest = after;
-        if first == b' ' && space == Space::Plus {
+        if bytes[end] == b' ' && space == Space::Plus {
             out.push_byte(b'+');
         } else {
-            out.push(&escape(first));
+            out.push(&escape(bytes[end]));
         }
+        i = end + 1;
     }
 }
 
@@ -36,12 +36,6 @@ pub(crate) fn encode(text: &str, space: Space, out: &mut Writer<'_>) {
 pub(crate) const fn escape(b: u8) -> [u8; 3] {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     [b'%', HEX[(b >> 4) as usize], HEX[(b & 15) as usize]]
-}
-
-/// Whether the byte stands for itself.
-#[inline]
-pub(crate) const fn is_plain(b: u8) -> bool {
-    matches!(b, b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `Retry-After` (RFC 9110 section 10.2.3) and the dates of HTTP (section 5.6.7).
 
 use crate::time::UnixTime;
+use core::fmt;
 use core::time::Duration;
 
 /// How long a `Retry-After` value asks to wait, counted from `now`. `None` if it is not one.
@@ -22,6 +23,28 @@ pub fn parse(value: &[u8], now: Option<UnixTime>) -> Option<Duration> {
     }
     let now = now?;
     Some(date(value, now)?.saturating_since(now))
+}
+
+/// The text of a `Date` header, read when somebody wants to know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct HttpDate<'a>(&'a [u8]);
+
+impl<'a> HttpDate<'a> {
+    /// The value of a `Date` header, whatever it is.
+    pub const fn new(value: &'a [u8]) -> Self {
+        Self(value)
+    }
+
+    /// The time it stands for; see [`date`] for `now`. `None` if it is no HTTP date.
+    pub fn time(&self, now: UnixTime) -> Option<UnixTime> {
+        date(self.0, now)
+    }
+}
+
+impl fmt::Debug for HttpDate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.time(UnixTime::default()).fmt(f)
+    }
 }
 
 /// An HTTP date in any of its three forms. `now` decides the century of the form that has only two digits for the

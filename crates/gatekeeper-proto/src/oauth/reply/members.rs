@@ -6,8 +6,9 @@ use crate::oauth::deviation::{Deviation, Deviations};
 use crate::oauth::error_code::ErrorCode;
 use crate::oauth::scope::Scope;
 use crate::secret::Secret;
-use crate::time::UnixTime;
 use crate::wire::json::{self, Object, Value};
+use crate::wire::retry_after::HttpDate;
+use core::mem;
 
 /// The members that matter, each as it came.
 #[derive(Default)]
@@ -48,30 +49,30 @@ pub(super) enum Unusable {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn read(body: &'a mut [u8]) -> Result<Self, MembersError> {
-        let mut members = Self::default();
+    /// Takes the members from a body. On an error what was taken so far is of no use.
+    pub(super) fn read(&mut self, body: &'a mut [u8]) -> Result<(), MembersError> {
         let mut duplicate = false;
         let mut object = Object::open(body).map_err(MembersError::Json)?;
         while let Some((name, value)) = object.next().map_err(MembersError::Json)? {
             let slot = match name {
-                "access_token" => &mut members.access_token,
-                "token_type" => &mut members.token_type,
-                "expires_in" => &mut members.expires_in,
-                "refresh_token" => &mut members.refresh_token,
-                "scope" => &mut members.scope,
-                "error" => &mut members.error,
-                "error_description" => &mut members.error_description,
-                "error_uri" => &mut members.error_uri,
-                "error_code" => &mut members.error_code,
-                "description" => &mut members.gatekeeper_description,
-                "timestamp" => &mut members.timestamp,
-                "status" => &mut members.status,
+                b"access_token" => &mut self.access_token,
+                b"token_type" => &mut self.token_type,
+                b"expires_in" => &mut self.expires_in,
+                b"refresh_token" => &mut self.refresh_token,
+                b"scope" => &mut self.scope,
+                b"error" => &mut self.error,
+                b"error_description" => &mut self.error_description,
+                b"error_uri" => &mut self.error_uri,
+                b"error_code" => &mut self.error_code,
+                b"description" => &mut self.gatekeeper_description,
+                b"timestamp" => &mut self.timestamp,
+                b"status" => &mut self.status,
                 _ => continue,
             };
             duplicate |= !matches!(slot, Member::Absent);
-            *slot = if value == Value::Null { Member::Null } else { Member::Is(value) };
+            *slot = if matches!(value, Value::Null) { Member::Null } else { Member::Is(value) };
         }
-        if duplicate { Err(MembersError::Duplicate) } else { Ok(members) }
+        if duplicate { Err(MembersError::Duplicate) } else { Ok(()) }
     }
 
     /// The OAuth error code, if the body has one: a non-empty string of the characters a code may have (RFC 6749
@@ -98,43 +99,49 @@ impl<'a> Members<'a> {
         !matches!(self.timestamp, Member::Absent) && matches!(self.status, Member::Is(Value::Number(_)))
     }
 
+    /// The token response, if the members make one. Takes them out.
     pub(super) fn token_response(
-        self,
+        &mut self,
         rules: &Rules<'_>,
         mut deviations: Deviations,
-        date: Option<UnixTime>,
+        date: Option<HttpDate<'a>>,
     ) -> Result<TokenResponse<'a>, Unusable> {
         let malformed = |what| Err(Unusable::Malformed(what));
         if let Member::Is(value) = &self.error {
-            if *value != Value::String("") {
+            if !matches!(value, Value::String(text) if text.is_empty()) {
                 return malformed(Malformed::ErrorMember);
             }
         }
-        let access_token = match self.access_token.string() {
-            None | Some("") => return malformed(Malformed::AccessToken),
-            Some(text) if !text.bytes().all(|b| matches!(b, 0x21..=0x7E)) => {
-                return malformed(Malformed::AccessTokenCharacters);
-            }
-            Some(text) => text,
+        let access_token = match &self.access_token {
+            Member::Is(Value::String(text)) if !text.is_empty() => text,
+            _ => return malformed(Malformed::AccessToken),
         };
-        let token_type = match self.token_type {
-            Member::Is(Value::String(text)) if text.eq_ignore_ascii_case("bearer") => text,
-            Member::Is(Value::String(text)) if rules.bearer_aliases.iter().any(|a| a.eq_ignore_ascii_case(text)) => {
-                deviations.insert(Deviation::TokenTypeAlias);
+        if !access_token.is_visible() && !access_token.as_bytes().iter().all(|b| matches!(b, 0x21..=0x7E)) {
+            return malformed(Malformed::AccessTokenCharacters);
+        }
+        let token_type = match &self.token_type {
+            Member::Is(Value::String(text)) if text.as_bytes() == b"Bearer" => "Bearer",
+            Member::Is(Value::String(text)) => {
+                let text = text.as_str();
+                if !text.eq_ignore_ascii_case("bearer") {
+                    if !rules.bearer_aliases.iter().any(|a| a.eq_ignore_ascii_case(text)) {
+                        return Err(Unusable::TokenType);
+                    }
+                    deviations.insert(Deviation::TokenTypeAlias);
+                }
                 text
             }
-            Member::Is(Value::String(_)) => return Err(Unusable::TokenType),
             Member::Is(_) => return malformed(Malformed::TokenType),
             Member::Absent | Member::Null => {
                 deviations.insert(Deviation::TokenTypeMissing);
                 "Bearer"
             }
         };
-        let expires_in = match self.expires_in {
-            Member::Is(Value::Number(text)) => Some(json::whole_number(text)),
+        let expires_in = match &self.expires_in {
+            Member::Is(Value::Number(text)) => Some(json::whole_number(text.as_bytes())),
             Member::Is(Value::String(text)) => {
                 deviations.insert(Deviation::ExpiresInString);
-                Some(json::whole_number(text))
+                Some(json::whole_number(text.as_bytes()))
             }
             Member::Is(_) => return malformed(Malformed::ExpiresIn),
             Member::Absent | Member::Null => {
@@ -155,32 +162,41 @@ impl<'a> Members<'a> {
             }
             None => None,
         };
-        let refresh_token = match self.refresh_token {
-            Member::Is(Value::String("")) | Member::Absent | Member::Null => None,
-            Member::Is(Value::String(text)) if text.bytes().all(|b| matches!(b, 0x20..=0x7E)) => Some(text),
+        let refresh_token = match &self.refresh_token {
+            Member::Is(Value::String(text)) => Some(text.as_str()).filter(|text| !text.is_empty()),
             Member::Is(_) => return malformed(Malformed::RefreshToken),
+            Member::Absent | Member::Null => None,
         };
+        if refresh_token.is_some_and(|text| !text.bytes().all(|b| matches!(b, 0x20..=0x7E))) {
+            return malformed(Malformed::RefreshToken);
+        }
         if refresh_token.is_some() && rules.request.is_some_and(|r| !r.grant().uses_refresh_token()) {
             deviations.insert(Deviation::UnexpectedRefreshToken);
         }
-        let scope = match self.scope {
-            Member::Is(Value::String(text)) => Some(text),
+        let scope = match mem::take(&mut self.scope) {
+            Member::Is(Value::String(text)) => {
+                // A visible text is one scope token.
+                if !(text.is_visible() && !text.is_empty()) && Scope::parse(text.as_str()).is_err() {
+                    deviations.insert(Deviation::ScopeGrammar);
+                }
+                Some(text.as_str())
+            }
             Member::Is(Value::Array(array)) => {
                 deviations.insert(Deviation::ScopeArray);
                 match array.join_strings() {
-                    Some(text) => Some(text),
+                    Some(text) => {
+                        if Scope::parse(text).is_err() {
+                            deviations.insert(Deviation::ScopeGrammar);
+                        }
+                        Some(text)
+                    }
                     None => return malformed(Malformed::Scope),
                 }
             }
             Member::Is(_) => return malformed(Malformed::Scope),
             Member::Absent | Member::Null => None,
         };
-        let scope = scope.map(|text| {
-            if Scope::parse(text).is_err() {
-                deviations.insert(Deviation::ScopeGrammar);
-            }
-            Scope::as_received(text)
-        });
+        let scope = scope.map(Scope::as_received);
         let requested = rules.request.and_then(|r| r.requested_scope());
         if let (Some(granted), Some(requested)) = (scope, requested) {
             if granted.tokens().next().is_some() && !granted.covers(&requested) {
@@ -188,7 +204,7 @@ impl<'a> Members<'a> {
             }
         }
         Ok(TokenResponse {
-            access_token: Secret::new(access_token),
+            access_token: Secret::of_ascii(access_token.as_bytes()),
             token_type,
             expires_in,
             refresh_token: refresh_token.map(Secret::new),
@@ -202,7 +218,7 @@ impl<'a> Members<'a> {
 impl<'a> Member<'a> {
     fn string(&self) -> Option<&'a str> {
         match self {
-            Self::Is(Value::String(text)) => Some(text),
+            Self::Is(Value::String(text)) => Some(text.as_str()),
             Self::Is(_) | Self::Null | Self::Absent => None,
         }
     }

@@ -16,6 +16,7 @@ use super::scope::Scope;
 use super::untrusted::Untrusted;
 use crate::secret::Secret;
 use crate::time::UnixTime;
+use crate::wire::retry_after::HttpDate;
 use crate::wire::{http1, retry_after};
 use core::fmt;
 
@@ -64,7 +65,7 @@ pub struct TokenResponse<'a> {
     /// In what the answer differs from the specification.
     pub deviations: Deviations,
     /// The server's clock, from its `Date` header.
-    pub date: Option<UnixTime>,
+    pub date: Option<HttpDate<'a>>,
 }
 
 impl<'a> Reply<'a> {
@@ -88,17 +89,12 @@ impl<'a> Reply<'a> {
         slot.get_or_insert(value);
         self
     }
-
-    fn media_type(&self) -> Option<&'a [u8]> {
-        Some(self.content_type?.split(|&b| b == b';').next().unwrap_or_default().trim_ascii())
-    }
 }
 
 impl<'a> From<http1::Response<'a>> for Reply<'a> {
     fn from(response: http1::Response<'a>) -> Self {
-        response
-            .headers
-            .fold(Self::new(response.status, response.body), |reply, (name, value)| reply.header(name, value))
+        let http1::Response { status, content_type, retry_after, date, body, .. } = response;
+        Self { status, content_type, retry_after, date, body }
     }
 }
 
@@ -138,60 +134,62 @@ impl Default for Rules<'_> {
 ///
 /// [`ReplyError`] says who refused what. It holds no token and no secret.
 pub fn read_reply<'a>(reply: Reply<'a>, rules: &Rules<'_>) -> Result<TokenResponse<'a>, ReplyError<'a>> {
-    let date = reply.date.and_then(|value| retry_after::date(value, rules.now.unwrap_or_default()));
-    let wait = reply.retry_after.and_then(|value| retry_after::parse(value, date.or(rules.now)));
+    let date = reply.date.map(HttpDate::new);
+    let wait = reply.retry_after.and_then(|value| {
+        let server_now = date.and_then(|date| date.time(rules.now.unwrap_or_default()));
+        retry_after::parse(value, server_now.or(rules.now))
+    });
     let status = reply.status;
-    let media_type = reply.media_type();
-    let kind = body_kind(reply.body, media_type);
+    let content_type = reply.content_type;
+    let start = Start::of(reply.body);
     let mut deviations = Deviations::none();
-    let members = Members::read(strip_byte_order_mark(reply.body, &mut deviations));
+    let mut members = Members::default();
+    let read = members.read(strip_byte_order_mark(reply.body, &mut deviations));
 
-    if let Ok(members) = &members {
-        if let Some((code, code_text)) = members.code() {
-            let clean = |text: Option<&'a str>| {
-                let text = text.filter(|t| !rules.request.is_some_and(|r| r.is_echoed_in(t)));
-                text.map(Untrusted::new)
-            };
-            return Err(ReplyError::Refused(Refused {
-                status,
-                code,
-                code_text: Untrusted::new(code_text),
-                description: clean(members.description()),
-                uri: clean(members.error_uri()),
-                retry_after: wait,
-            }));
-        }
+    if let (Ok(()), Some((code, code_text))) = (&read, members.code()) {
+        let clean = |text: Option<&'a str>| {
+            let text = text.filter(|t| !rules.request.is_some_and(|r| r.is_echoed_in(t)));
+            text.map(Untrusted::new)
+        };
+        return Err(ReplyError::Refused(Refused {
+            status,
+            code,
+            code_text: Untrusted::new(code_text),
+            description: clean(members.description()),
+            uri: clean(members.error_uri()),
+            retry_after: wait,
+        }));
     }
     if !matches!(status, 200..=299) {
-        let body = match &members {
-            Ok(members) if members.is_spring_boot() => BodyKind::SpringBoot,
-            _ => kind,
-        };
+        let spring_boot = read.is_ok() && members.is_spring_boot();
+        let body = if spring_boot { BodyKind::SpringBoot } else { start.kind(content_type) };
         return Err(ReplyError::Status(Status { status, body, retry_after: wait }));
     }
-    let members = members.map_err(|e| {
-        ReplyError::Malformed(match (e, kind) {
+    if let Err(e) = read {
+        return Err(ReplyError::Malformed(match (e, start.kind(content_type)) {
             (MembersError::Duplicate, _) => Malformed::Duplicate,
-            (MembersError::Json(_), BodyKind::Empty | BodyKind::Html) => Malformed::Body(kind),
+            (MembersError::Json(_), kind @ (BodyKind::Empty | BodyKind::Html)) => Malformed::Body(kind),
             (MembersError::Json(e), _) => Malformed::Json(e),
-        })
-    })?;
+        }));
+    }
     if status != 200 {
         deviations.insert(Deviation::StatusNotOk);
     }
-    match media_type {
+    match content_type {
         None => deviations.insert(Deviation::ContentTypeMissing),
-        Some(media_type) if !is_json(media_type) => deviations.insert(Deviation::ContentType),
+        Some(value) if !is_json(value) => deviations.insert(Deviation::ContentType),
         Some(_) => {}
     }
     let response = members.token_response(rules, deviations, date).map_err(|e| match e {
         Unusable::Malformed(what) => ReplyError::Malformed(what),
         Unusable::TokenType => ReplyError::UnsupportedTokenType,
     })?;
-    if let Some(deviation) = response.deviations.iter().find(|d| rules.fatal.contains(*d)) {
+    if let Some(deviation) = response.deviations.and(rules.fatal).iter().next() {
         return Err(ReplyError::Deviation(deviation));
     }
-    rules.shape.check(response.access_token.expose()).map_err(ReplyError::Shape)?;
+    if rules.shape != Shape::Any {
+        rules.shape.check_bytes(response.access_token.expose_bytes()).map_err(ReplyError::Shape)?;
+    }
     Ok(response)
 }
 
@@ -203,26 +201,45 @@ fn strip_byte_order_mark<'a>(body: &'a mut [u8], deviations: &mut Deviations) ->
     body
 }
 
-fn is_json(media_type: &[u8]) -> bool {
-    media_type.eq_ignore_ascii_case(b"application/json") || ends_with(media_type, b"+json")
-}
+/// The beginning of a body, kept to say what kind it was once it has been read.
+struct Start([u8; 6]);
 
-fn ends_with(text: &[u8], end: &[u8]) -> bool {
-    text.len().checked_sub(end.len()).and_then(|at| text.get(at..)).is_some_and(|t| t.eq_ignore_ascii_case(end))
-}
-
-fn body_kind(body: &[u8], media_type: Option<&[u8]>) -> BodyKind {
-    let body = body.trim_ascii_start();
-    match media_type {
-        _ if body.is_empty() => BodyKind::Empty,
-        Some(t) if t.eq_ignore_ascii_case(b"application/problem+json") => BodyKind::Problem,
-        Some(t) if t.eq_ignore_ascii_case(b"text/html") => BodyKind::Html,
-        _ if body.starts_with(b"{") => BodyKind::Json,
-        _ if body.starts_with(b"<!") || body.get(..5).is_some_and(|b| b.eq_ignore_ascii_case(b"<html")) => {
-            BodyKind::Html
+impl Start {
+    fn of(body: &[u8]) -> Self {
+        let mut start = [0; 6];
+        let body = body.trim_ascii_start();
+        for (to, from) in start.iter_mut().zip(body) {
+            *to = *from;
         }
-        _ => BodyKind::Other,
+        Self(start)
     }
+
+    fn kind(&self, content_type: Option<&[u8]>) -> BodyKind {
+        let is = |media_type: &str| content_type.is_some_and(|value| is_media_type(value, media_type.as_bytes()));
+        let html = self.0.starts_with(b"<!") || self.0.get(..5).is_some_and(|b| b.eq_ignore_ascii_case(b"<html"));
+        match self.0.first() {
+            // No text begins with NUL, which stands for the end here.
+            None | Some(0) => BodyKind::Empty,
+            _ if is("application/problem+json") => BodyKind::Problem,
+            _ if is("text/html") || html => BodyKind::Html,
+            Some(b'{') => BodyKind::Json,
+            _ => BodyKind::Other,
+        }
+    }
+}
+
+fn is_json(content_type: &[u8]) -> bool {
+    is_media_type(content_type, b"application/json") || {
+        let media_type = content_type.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
+        media_type.len() > 5 && media_type.iter().rev().zip(b"nosj+").all(|(a, b)| a.eq_ignore_ascii_case(b))
+    }
+}
+
+/// Whether a `Content-Type` is of this media type, whatever its parameters.
+fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
+    let (is, after) = content_type.split_at_checked(media_type.len()).unwrap_or_default();
+    (is == media_type || is.eq_ignore_ascii_case(media_type))
+        && matches!(after.trim_ascii_start().first(), None | Some(b';'))
 }
 
 impl fmt::Debug for Reply<'_> {

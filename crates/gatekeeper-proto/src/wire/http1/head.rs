@@ -1,8 +1,8 @@
 //! The head of a response: its end found in pieces, its fields parsed by `httparse` with more strictness around it.
 
 use super::ErrorKind;
-use crate::value::is_token_byte;
-use crate::wire::chunked::is_text;
+use super::framing::{Body, Fields, Framing};
+use crate::class::Class;
 use core::fmt;
 
 /// Headers `httparse` is given room for at a time; more are read in further rounds.
@@ -18,11 +18,26 @@ pub enum Version {
     Http11,
 }
 
-/// What the first line says.
+/// What matters of a head.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StatusLine {
+pub(super) struct Head {
     pub(super) status: u16,
     pub(super) version: Version,
+    pub(super) framing: Framing,
+    /// Its length in bytes.
+    pub(super) len: usize,
+    /// Where its first field begins.
+    pub(super) fields_at: usize,
+    pub(super) content_type: Span,
+    pub(super) retry_after: Span,
+    pub(super) date: Span,
+}
+
+/// Where a value stands in the head.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Span {
+    start: u32,
+    len: u32,
 }
 
 /// The header fields of a checked head, in their order.
@@ -32,10 +47,10 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    /// The fields of a head that has been checked: everything behind its first line.
-    pub(super) fn of_head(head: &'a [u8]) -> Self {
-        let first = head.iter().position(|&b| b == b'\n').map_or(head.len(), |at| at + 1);
-        Self { rest: head.get(first..).unwrap_or_default() }
+    /// The fields of a head that has been checked.
+    pub(super) fn of(head: &Head, bytes: &'a [u8]) -> Self {
+        let rest = if head.fields_at == 0 { &[] } else { bytes.get(head.fields_at..).unwrap_or_default() };
+        Self { rest }
     }
 
     /// The values of every field of this name, which is compared without regard to case.
@@ -64,65 +79,140 @@ impl fmt::Debug for Headers<'_> {
     }
 }
 
-/// Parses a head that may be complete. `Ok(None)` if it is not.
-pub(super) fn parse_head(bytes: &[u8]) -> Result<Option<(StatusLine, usize)>, ErrorKind> {
-    if bytes.first() != Some(&b'H') {
-        return Err(ErrorKind::StatusLine);
-    }
-    let mut slots = [httparse::EMPTY_HEADER; SLOTS];
-    let mut response = httparse::Response::new(&mut slots);
-    let result = response.parse(bytes);
-    let (Some(status), Some(version)) = (response.code, response.version) else {
-        return if matches!(result, Ok(httparse::Status::Partial)) { Ok(None) } else { Err(ErrorKind::StatusLine) };
+impl Head {
+    /// No head yet.
+    pub(super) const NONE: Self = Self {
+        status: 0,
+        version: Version::Http11,
+        framing: Framing { body: Body::None, persistent: false },
+        len: 0,
+        fields_at: 0,
+        content_type: Span::NONE,
+        retry_after: Span::NONE,
+        date: Span::NONE,
     };
-    let len = match result {
-        Ok(httparse::Status::Complete(len)) => {
-            check_line_ends(bytes, response.headers)?;
-            len
+
+    /// Parses a head that may be complete. `Ok(None)` if it is not.
+    pub(super) fn parse(bytes: &[u8], answers_head: bool) -> Result<Option<Self>, ErrorKind> {
+        if bytes.first() != Some(&b'H') {
+            return Err(ErrorKind::StatusLine);
         }
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => {
-            let mut from = check_line_ends(bytes, response.headers)?;
-            loop {
-                let rest = bytes.get(from..).unwrap_or_default();
-                let mut slots = [httparse::EMPTY_HEADER; SLOTS];
-                match httparse::parse_headers(rest, &mut slots) {
-                    Ok(httparse::Status::Complete((len, headers))) => {
-                        check_line_ends(bytes, headers)?;
-                        break from + len;
+        let mut slots = [httparse::EMPTY_HEADER; SLOTS];
+        let mut response = httparse::Response::new(&mut slots);
+        let result = response.parse(bytes);
+        let (Some(status), Some(version)) = (response.code, response.version) else {
+            let partial = matches!(result, Ok(httparse::Status::Partial));
+            return if partial { Ok(None) } else { Err(ErrorKind::StatusLine) };
+        };
+        let version = if version == 0 { Version::Http10 } else { Version::Http11 };
+        let mut head = Self { status, version, ..Self::NONE };
+        let mut fields = Fields::new(status, answers_head);
+        let len = match result {
+            Ok(httparse::Status::Complete(len)) => {
+                head.take(bytes, response.headers, &mut fields)?;
+                len
+            }
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(httparse::Error::TooManyHeaders) => {
+                let mut from = next_line(bytes, head.take(bytes, response.headers, &mut fields)?);
+                loop {
+                    let mut slots = [httparse::EMPTY_HEADER; SLOTS];
+                    match httparse::parse_headers(bytes.get(from..).unwrap_or_default(), &mut slots) {
+                        Ok(httparse::Status::Complete((len, headers))) => {
+                            head.take(bytes, headers, &mut fields)?;
+                            break from + len;
+                        }
+                        Ok(httparse::Status::Partial) => return Ok(None),
+                        Err(httparse::Error::TooManyHeaders) => {
+                            from = next_line(bytes, head.take(bytes, &slots, &mut fields)?);
+                        }
+                        Err(_) => return Err(ErrorKind::Header),
                     }
-                    Ok(httparse::Status::Partial) => return Ok(None),
-                    Err(httparse::Error::TooManyHeaders) => from = check_line_ends(bytes, &slots)?,
-                    Err(_) => return Err(ErrorKind::Header),
                 }
             }
-        }
-        Err(_) => return Err(ErrorKind::Header),
-    };
-    if !bytes.get(..len).is_some_and(|head| head.ends_with(b"\r\n\r\n")) {
-        return Err(ErrorKind::Header);
-    }
-    let version = if version == 0 { Version::Http10 } else { Version::Http11 };
-    Ok(Some((StatusLine { status, version }, len)))
-}
-
-/// Checks that the line before each field ends in CRLF, where `httparse` is content with LF. Returns where the line
-/// behind the last field begins.
-fn check_line_ends(bytes: &[u8], headers: &[httparse::Header<'_>]) -> Result<usize, ErrorKind> {
-    let mut last = 0;
-    for header in headers {
-        let at = (header.name.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
-        if !bytes.get(..at).is_some_and(|before| before.ends_with(b"\r\n")) {
+            Err(_) => return Err(ErrorKind::Header),
+        };
+        if !bytes.get(..len).is_some_and(|head| head.ends_with(b"\r\n\r\n")) {
             return Err(ErrorKind::Header);
         }
-        last = at;
+        head.len = len;
+        head.framing = fields.decide(version)?;
+        Ok(Some(head))
     }
-    let line = bytes.get(last..).unwrap_or_default();
-    Ok(last + line.iter().position(|&b| b == b'\n').map_or(line.len(), |at| at + 1))
+
+    /// Takes over the fields that matter, and checks that the line before each field ends in CRLF, where `httparse` is
+    /// content with LF. Returns where the last field begins.
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        headers: &[httparse::Header<'_>],
+        fields: &mut Fields,
+    ) -> Result<usize, ErrorKind> {
+        let mut last = 0;
+        for header in headers {
+            let name = header.name.as_bytes();
+            last = offset(bytes, name);
+            if !matches!(bytes.get(last.wrapping_sub(2)..last), Some(b"\r\n")) {
+                return Err(ErrorKind::Header);
+            }
+            if self.fields_at == 0 {
+                self.fields_at = last;
+            }
+            let span = || Span { start: offset(bytes, header.value) as u32, len: header.value.len() as u32 };
+            // The length tells nearly all names apart, so that most fields cost no comparison.
+            match name.len() {
+                4 if is(name, b"date") => self.date.set(span()),
+                10 if is(name, b"connection") => fields.connection(header.value),
+                11 if is(name, b"retry-after") => self.retry_after.set(span()),
+                12 if is(name, b"content-type") => self.content_type.set(span()),
+                14 if is(name, b"content-length") => fields.content_length(header.value)?,
+                17 if is(name, b"transfer-encoding") => fields.transfer_encoding(header.value)?,
+                _ => {}
+            }
+        }
+        Ok(last)
+    }
+}
+
+/// Whether a field's name is this one, written in lower case. Setting one bit makes letters lower and leaves the hyphen;
+/// no other byte of a name becomes one of them.
+fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    name.first_chunk::<N>()
+        .is_some_and(|name| name.iter().zip(lower).fold(true, |same, (a, b)| same & (a | 0x20 == *b)))
+}
+
+/// Where the line behind the field at `at` begins.
+fn next_line(bytes: &[u8], at: usize) -> usize {
+    let line = bytes.get(at..).unwrap_or_default();
+    at + line.iter().position(|&b| b == b'\n').map_or(line.len(), |end| end + 1)
+}
+
+impl Span {
+    const NONE: Self = Self { start: 0, len: 0 };
+
+    /// The first field of a name counts.
+    fn set(&mut self, span: Self) {
+        if self.start == 0 {
+            *self = span;
+        }
+    }
+
+    /// The value; no value stands at the beginning of a head.
+    pub(super) fn of(self, head: &[u8]) -> Option<&[u8]> {
+        if self.start == 0 {
+            return None;
+        }
+        head.get(self.start as usize..).and_then(|rest| rest.get(..self.len as usize))
+    }
+}
+
+/// Where `part` stands in `bytes`, of which it is a part.
+fn offset(bytes: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize)
 }
 
 /// Finds the end of a head that arrives in pieces, and refuses it at the first byte with which it can no longer become
-/// one. It lets through exactly what [`parse_head`] lets through, and replaces obs-fold by spaces (RFC 9112 section
+/// one. It lets through exactly what [`Head::parse`] lets through, and replaces obs-fold by spaces (RFC 9112 section
 /// 5.2), each byte being looked at once.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner {
@@ -157,7 +247,7 @@ impl Scanner {
             self.state = match (self.state, b) {
                 (Scan::StatusLine(i), _) => status_line(i, b).ok_or((ErrorKind::StatusLine, self.at))?,
                 (Scan::Reason, b'\r') => Scan::LineLf { first: true },
-                (Scan::Reason, _) if is_text(b) => Scan::Reason,
+                (Scan::Reason, _) if Class::TEXT.has(b) => Scan::Reason,
                 (Scan::Reason, _) => return Err((ErrorKind::StatusLine, self.at)),
                 (Scan::LineLf { first }, b'\n') => Scan::FieldOrEnd { first },
                 (Scan::FieldOrEnd { .. }, b'\r') => Scan::EndLf,
@@ -167,10 +257,10 @@ impl Scanner {
                     }
                     Scan::Value
                 }
-                (Scan::FieldOrEnd { .. } | Scan::Name, _) if is_token_byte(b) => Scan::Name,
+                (Scan::FieldOrEnd { .. } | Scan::Name, _) if Class::TOKEN.has(b) => Scan::Name,
                 (Scan::Name, b':') => Scan::Value,
                 (Scan::Value, b'\r') => Scan::LineLf { first: false },
-                (Scan::Value, _) if is_text(b) => Scan::Value,
+                (Scan::Value, _) if Class::TEXT.has(b) => Scan::Value,
                 (Scan::EndLf, b'\n') => return Ok(Some(self.at + 1)),
                 _ => return Err((ErrorKind::Header, self.at)),
             };

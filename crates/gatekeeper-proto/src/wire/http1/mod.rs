@@ -14,7 +14,7 @@ mod head;
 pub use self::head::{Headers, Version};
 
 use self::framing::Body;
-use self::head::{Scanner, StatusLine, parse_head};
+use self::head::{Head, Scanner};
 use super::chunked::Decoder;
 use core::fmt;
 
@@ -28,10 +28,7 @@ pub struct Receiver {
     answers_head: bool,
     informational: u8,
     scanner: Scanner,
-    line: StatusLine,
-    persistent: bool,
-    /// Where the head ends and the body begins.
-    head_end: usize,
+    head: Head,
     /// Where the received head bytes, later the decoded body, end.
     filled: usize,
     /// Bytes that belong to this answer, 1xx included.
@@ -97,6 +94,12 @@ pub struct Response<'a> {
     pub version: Version,
     /// The header fields.
     pub headers: Headers<'a>,
+    /// The first `Content-Type`.
+    pub content_type: Option<&'a [u8]>,
+    /// The first `Retry-After`.
+    pub retry_after: Option<&'a [u8]>,
+    /// The first `Date`.
+    pub date: Option<&'a [u8]>,
     /// The body without its transfer coding. The caller may change it, to unescape in place.
     pub body: &'a mut [u8],
 }
@@ -120,9 +123,7 @@ impl Receiver {
             answers_head,
             informational: 0,
             scanner: Scanner::new(),
-            line: StatusLine { status: 0, version: Version::Http11 },
-            persistent: false,
-            head_end: 0,
+            head: Head::NONE,
             filled: 0,
             consumed: 0,
             surplus: false,
@@ -176,8 +177,17 @@ impl Receiver {
         if !self.is_complete() {
             return None;
         }
-        let (head, body) = buf.get_mut(..self.filled)?.split_at_mut_checked(self.head_end)?;
-        Some(Response { status: self.line.status, version: self.line.version, headers: Headers::of_head(head), body })
+        let (head, body) = buf.get_mut(..self.filled)?.split_at_mut_checked(self.head.len)?;
+        let head: &'b [u8] = head;
+        Some(Response {
+            status: self.head.status,
+            version: self.head.version,
+            headers: Headers::of(&self.head, head),
+            content_type: self.head.content_type.of(head),
+            retry_after: self.head.retry_after.of(head),
+            date: self.head.date.of(head),
+            body,
+        })
     }
 
     /// How many of the received bytes belong to this answer, 1xx answers included.
@@ -188,7 +198,7 @@ impl Receiver {
     /// Whether the connection may carry another request after this response (RFC 9112 section 9.3). It must not if
     /// [`has_surplus`](Self::has_surplus).
     pub fn is_reusable(&self) -> bool {
-        self.is_complete() && self.persistent
+        self.is_complete() && self.head.framing.persistent
     }
 
     /// Whether bytes came behind the response. They belong to no answer (RFC 9112 section 6.3): nothing may be read
@@ -199,27 +209,23 @@ impl Receiver {
 
     fn advance(&mut self, buf: &mut [u8], mut end: usize) -> Result<Progress, Error> {
         while let State::Head = self.state {
-            let Some((line, len)) = self.read_head(buf.get_mut(..end).unwrap_or_default())? else {
+            let Some(head) = self.read_head(buf.get_mut(..end).unwrap_or_default())? else {
                 self.filled = end;
                 break;
             };
-            self.consumed += len;
-            if matches!(line.status, 100..=199) {
-                self.count_informational(line.status)?;
-                buf.copy_within(len..end, 0);
-                end -= len;
+            self.consumed += head.len;
+            if matches!(head.status, 100..=199) {
+                self.count_informational(head.status)?;
+                buf.copy_within(head.len..end, 0);
+                end -= head.len;
                 self.filled = 0;
                 continue;
             }
-            let headers = Headers::of_head(buf.get(..len).unwrap_or_default());
-            let framing = framing::of(line, headers, self.answers_head).map_err(|kind| self.error(kind, 0))?;
-            self.line = line;
-            self.persistent = framing.persistent;
-            self.head_end = len;
-            self.filled = len;
-            self.state = match framing.body {
-                Body::None => State::Length(len),
-                Body::Length(length) => State::Length(len.saturating_add(length)),
+            self.head = head;
+            self.filled = head.len;
+            self.state = match head.framing.body {
+                Body::None => State::Length(head.len),
+                Body::Length(length) => State::Length(head.len.saturating_add(length)),
                 Body::Chunked => State::Chunked(Decoder::new()),
                 Body::UntilClose => State::UntilClose,
             };
@@ -307,18 +313,18 @@ impl Receiver {
         Error { kind, offset: self.consumed.saturating_add(at) }
     }
 
-    /// Reads the head at the beginning of `bytes`: itself and its length, or `None` if it is not all there yet.
-    fn read_head(&mut self, bytes: &mut [u8]) -> Result<Option<(StatusLine, usize)>, Error> {
+    /// Reads the head at the beginning of `bytes`, or `None` if it is not all there yet.
+    fn read_head(&mut self, bytes: &mut [u8]) -> Result<Option<Head>, Error> {
         // A head that comes in one piece, as most do, needs no scan.
         if self.scanner.at == 0 {
-            if let Ok(Some(found)) = parse_head(bytes) {
-                return Ok(Some(found));
+            if let Ok(Some(head)) = Head::parse(bytes, self.answers_head) {
+                return Ok(Some(head));
             }
         }
         match self.scanner.scan(bytes) {
             Ok(None) => Ok(None),
-            Ok(Some(len)) => match parse_head(bytes.get(..len).unwrap_or_default()) {
-                Ok(Some(found)) => Ok(Some(found)),
+            Ok(Some(len)) => match Head::parse(bytes.get(..len).unwrap_or_default(), self.answers_head) {
+                Ok(Some(head)) => Ok(Some(head)),
                 Ok(None) => Err(self.error(ErrorKind::Header, len)),
                 Err(kind) => Err(self.error(kind, len)),
             },

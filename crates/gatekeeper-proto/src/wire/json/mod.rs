@@ -10,7 +10,8 @@
 
 mod scan;
 
-use self::scan::{Broken, find_string_end, skip_nested, skip_number, skip_space, skip_word, unescape};
+use self::scan::{Broken, StringEnd, find_string_end, skip_nested, skip_number, skip_space, skip_word, unescape};
+use crate::class::Class;
 use crate::out::Writer;
 use core::fmt;
 use core::mem;
@@ -36,11 +37,19 @@ pub enum Value<'a> {
     /// `null`.
     Null,
     /// A number, as it is written.
-    Number(&'a str),
+    Number(Text<'a>),
     /// An object, whose text has been checked.
     Object(Nested<'a>),
     /// A string, without its escapes.
-    String(&'a str),
+    String(Text<'a>),
+}
+
+/// A string's text, or a number's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// UTF-8: ASCII if `visible`, checked when it was read if not.
+    bytes: &'a [u8],
+    visible: bool,
 }
 
 /// The text of an array, brackets included.
@@ -118,136 +127,154 @@ impl<'a> Object<'a> {
         Ok(Self { rest, total, next: Next::MemberOrEnd })
     }
 
-    /// The next member's name and value. `None` says that the object ended and nothing but space follows, so only then
-    /// has the whole text been found good.
+    /// The next member's name, which is UTF-8, and its value. `None` says that the object ended and nothing but space
+    /// follows, so only then has the whole text been found good.
     ///
     /// # Errors
     ///
     /// [`Error`] says what is wrong and where. Members already returned were well-formed themselves.
     #[allow(clippy::should_implement_trait, reason = "the items borrow from the text and errors end the walk")]
-    pub fn next(&mut self) -> Result<Option<(&'a str, Value<'a>)>, Error> {
+    pub fn next(&mut self) -> Result<Option<(&'a [u8], Value<'a>)>, Error> {
         if self.next == Next::Finished {
             return Ok(None);
         }
-        self.skip_space();
-        match self.rest.first() {
+        match self.member() {
+            Ok(Some(found)) => self.take(&found).map(Some),
+            Ok(None) => Ok(None),
+            Err((kind, at)) => Err(Error { kind, offset: self.offset().saturating_add(at) }),
+        }
+    }
+
+    /// Finds the next member in the rest of the text and what follows it.
+    #[inline]
+    fn member(&mut self) -> Result<Option<Found>, Broken> {
+        let b: &[u8] = self.rest;
+        let quote = skip_space(b, 0);
+        match b.get(quote) {
             Some(b'"') => {}
-            Some(b'}') if self.next == Next::MemberOrEnd => return self.finish(),
-            other => return Err(self.unexpected(other.copied(), 0)),
+            Some(b'}') if self.next == Next::MemberOrEnd => {
+                self.next = Next::Finished;
+                return nothing_after(b, quote + 1).map(|()| None);
+            }
+            other => return Err(unexpected(other, quote)),
         }
-        let name = self.string()?;
-        self.skip_space();
-        self.expect(b':')?;
-        self.skip_space();
-        let value = self.value()?;
-        self.skip_space();
-        match self.rest.first() {
-            Some(b',') => {
-                self.advance(1);
-                self.next = Next::Member;
-            }
-            Some(b'}') => {
-                self.finish()?;
-            }
-            other => return Err(self.unexpected(other.copied(), 0)),
+        let name = find_string_end(b, quote + 1)?;
+        let colon = skip_space(b, name.end + 1);
+        if b.get(colon) != Some(&b':') {
+            return Err(unexpected(b.get(colon), colon));
         }
-        Ok(Some((name, value)))
-    }
-
-    fn finish(&mut self) -> Result<Option<(&'a str, Value<'a>)>, Error> {
-        self.advance(1);
-        self.skip_space();
-        if !self.rest.is_empty() {
-            return Err(self.error(ErrorKind::TrailingData, 0));
-        }
-        self.next = Next::Finished;
-        Ok(None)
-    }
-
-    fn value(&mut self) -> Result<Value<'a>, Error> {
-        match self.rest.first() {
-            Some(b'"') => Ok(Value::String(self.string()?)),
-            Some(b'{') => {
-                let len = self.checked(skip_nested)?;
-                Ok(Value::Object(Nested(self.take(len))))
+        let value_at = skip_space(b, colon + 1);
+        let mut string = StringEnd { end: 0, escaped: false, visible: true };
+        let first = b.get(value_at).copied().unwrap_or_default();
+        let value_end = match first {
+            b'"' => {
+                string = find_string_end(b, value_at + 1)?;
+                string.end + 1
             }
-            Some(b'[') => {
-                let len = self.checked(skip_nested)?;
-                Ok(Value::Array(Array(self.take(len))))
-            }
-            Some(b't' | b'f' | b'n') => {
-                let len = self.checked(skip_word)?;
-                let word = self.take(len).first().copied();
-                Ok(match word {
-                    Some(b't') => Value::Bool(true),
-                    Some(b'f') => Value::Bool(false),
-                    _ => Value::Null,
-                })
-            }
-            _ => {
-                let len = self.checked(skip_number)?;
-                Ok(Value::Number(text(self.take(len), 0)?))
-            }
-        }
-    }
-
-    /// Reads the string whose opening quote is the next byte.
-    fn string(&mut self) -> Result<&'a str, Error> {
-        let found = match find_string_end(self.rest, 1) {
-            Ok(found) => found,
-            Err((kind, at)) => return Err(self.error(kind, at)),
+            b'{' | b'[' => skip_nested(b, value_at)?,
+            b't' | b'f' | b'n' => skip_word(b, value_at)?,
+            _ => skip_number(b, value_at)?,
         };
-        let start = self.offset();
-        let body = self.take(found.end + 1).get_mut(1..found.end).unwrap_or_default();
-        let len = if found.escaped { unescape(body) } else { body.len() };
-        text(body.get_mut(..len).unwrap_or_default(), start + 1)
-    }
-
-    fn checked(&self, skip: impl Fn(&[u8], usize) -> Result<usize, Broken>) -> Result<usize, Error> {
-        skip(self.rest, 0).map_err(|(kind, at)| self.error(kind, at))
-    }
-
-    fn skip_space(&mut self) {
-        let n = skip_space(self.rest, 0);
-        self.advance(n);
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), Error> {
-        match self.rest.first() {
-            Some(&b) if b == byte => {
-                self.advance(1);
-                Ok(())
+        let after = skip_space(b, value_end);
+        match b.get(after) {
+            Some(b',') => self.next = Next::Member,
+            Some(b'}') => {
+                nothing_after(b, after + 1)?;
+                self.next = Next::Finished;
             }
-            other => Err(self.unexpected(other.copied(), 0)),
+            other => return Err(unexpected(other, after)),
         }
+        Ok(Some(Found { quote, name, value_at, first, string, value_end, end: after + 1 }))
     }
 
+    /// Cuts a member out of the rest of the text.
     #[inline]
-    fn advance(&mut self, n: usize) {
-        if n > 0 {
-            self.take(n);
-        }
-    }
-
-    #[inline]
-    fn take(&mut self, n: usize) -> &'a mut [u8] {
-        let rest = mem::take(&mut self.rest);
-        let (head, tail) = rest.split_at_mut_checked(n).unwrap_or_default();
+    fn take(&mut self, found: &Found) -> Result<(&'a [u8], Value<'a>), Error> {
+        let begin = self.offset();
+        let (member, tail) = mem::take(&mut self.rest).split_at_mut_checked(found.end).unwrap_or_default();
         self.rest = tail;
-        head
+        let (name, value) = member.split_at_mut_checked(found.value_at).unwrap_or_default();
+        let name = name.get_mut(found.quote + 1..found.name.end).unwrap_or_default();
+        let name = resolved(name, &found.name, begin + found.quote + 1)?.bytes;
+        let text = value.get_mut(..found.value_end - found.value_at).unwrap_or_default();
+        let value = match found.first {
+            b'"' => {
+                let text = text.get_mut(1..found.string.end - found.value_at).unwrap_or_default();
+                Value::String(resolved(text, &found.string, begin + found.value_at + 1)?)
+            }
+            b'{' => Value::Object(Nested(text)),
+            b'[' => Value::Array(Array(text)),
+            b't' => Value::Bool(true),
+            b'f' => Value::Bool(false),
+            b'n' => Value::Null,
+            _ => Value::Number(Text { bytes: text, visible: true }),
+        };
+        Ok((name, value))
     }
 
     fn offset(&self) -> usize {
         self.total.saturating_sub(self.rest.len())
     }
+}
 
-    fn error(&self, kind: ErrorKind, at: usize) -> Error {
-        Error { kind, offset: self.offset().saturating_add(at) }
+/// A member and where its pieces stand in the text.
+struct Found {
+    quote: usize,
+    name: StringEnd,
+    value_at: usize,
+    /// The value's first byte, which tells what it is.
+    first: u8,
+    /// The value, if it is a string.
+    string: StringEnd,
+    value_end: usize,
+    /// Behind the comma or brace that follows.
+    end: usize,
+}
+
+/// The text of a string, its escapes resolved in place.
+#[inline]
+fn resolved<'a>(bytes: &'a mut [u8], string: &StringEnd, offset: usize) -> Result<Text<'a>, Error> {
+    if string.visible {
+        return Ok(Text { bytes, visible: true });
+    }
+    let len = if string.escaped { unescape(bytes) } else { bytes.len() };
+    let bytes: &'a [u8] = bytes;
+    let bytes = bytes.get(..len).unwrap_or_default();
+    match core::str::from_utf8(bytes) {
+        Ok(_) => Ok(Text { bytes, visible: false }),
+        Err(e) => Err(Error { kind: ErrorKind::InvalidUtf8, offset: offset.saturating_add(e.valid_up_to()) }),
+    }
+}
+
+fn nothing_after(b: &[u8], i: usize) -> Result<(), Broken> {
+    let end = skip_space(b, i);
+    if end == b.len() { Ok(()) } else { Err((ErrorKind::TrailingData, end)) }
+}
+
+fn unexpected(byte: Option<&u8>, at: usize) -> Broken {
+    (if byte.is_some() { ErrorKind::UnexpectedByte } else { ErrorKind::UnexpectedEnd }, at)
+}
+
+impl<'a> Text<'a> {
+    /// The text.
+    pub fn as_str(&self) -> &'a str {
+        core::str::from_utf8(self.bytes).unwrap_or_default()
     }
 
-    fn unexpected(&self, byte: Option<u8>, at: usize) -> Error {
-        let kind = if byte.is_some() { ErrorKind::UnexpectedByte } else { ErrorKind::UnexpectedEnd };
-        self.error(kind, at)
+    /// Whether there is no text.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The text's bytes, without any cost.
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether it is known to consist of `%x21-7E` alone, so that it can stand in a header. Nearly every token does; one
+    /// with an escape may without this knowing.
+    pub(crate) const fn is_visible(&self) -> bool {
+        self.visible
     }
 }
 
@@ -304,6 +331,12 @@ impl fmt::Debug for Nested<'_> {
     }
 }
 
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.bytes.len())
+    }
+}
+
 impl fmt::Debug for Array<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Array({} bytes)", self.0.len())
@@ -330,26 +363,37 @@ impl core::error::Error for Error {}
 
 /// The whole part of a decimal number: below zero is zero, too large is the largest. It may be written with a fraction,
 /// an exponent or leading zeros; nothing here uses floating point. `None` if it is no number.
-pub fn whole_number(text: &str) -> Option<Whole> {
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text),
+pub fn whole_number(text: &[u8]) -> Option<Whole> {
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
     };
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
+    let (whole, rest) = text.split_at_checked(Class::DIGIT.run_end(text, 0))?;
+    if whole.is_empty() {
         return None;
     }
+    // So many digits always fit, and a plain number has no more.
+    if rest.is_empty() && whole.len() < 20 {
+        let value = whole.iter().fold(0u64, |n, b| n.wrapping_mul(10).wrapping_add(u64::from(b - b'0')));
+        return Some(Whole { value: if negative { 0 } else { value }, fraction: false });
+    }
+    let (fraction, rest) = match rest {
+        [b'.', rest @ ..] => {
+            rest.split_at_checked(Class::DIGIT.run_end(rest, 0)).filter(|(digits, _)| !digits.is_empty())?
+        }
+        _ => (&[][..], rest),
+    };
+    let exponent = match rest {
+        [] => 0,
+        [b'e' | b'E', digits @ ..] => core::str::from_utf8(digits).ok()?.parse::<i32>().ok()?,
+        _ => return None,
+    };
     // The decimal point moves by the exponent: so many digits stand before it.
     let point = i64::try_from(whole.len()).ok()?.saturating_add(i64::from(exponent));
     let mut value: u64 = 0;
     let mut rest = false;
     let mut place = 0;
-    for b in whole.bytes().chain(fraction.bytes()) {
+    for &b in whole.iter().chain(fraction) {
         if place < point {
             value = value.saturating_mul(10).saturating_add(u64::from(b - b'0'));
         } else {
@@ -397,9 +441,4 @@ pub fn find_array<'a>(text: &'a [u8], names: &[&str]) -> Option<&'a [u8]> {
         }
     }
     None
-}
-
-fn text(bytes: &mut [u8], offset: usize) -> Result<&str, Error> {
-    core::str::from_utf8(bytes)
-        .map_err(|e| Error { kind: ErrorKind::InvalidUtf8, offset: offset.saturating_add(e.valid_up_to()) })
 }

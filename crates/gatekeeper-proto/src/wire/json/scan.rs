@@ -1,62 +1,58 @@
 //! Finding where the pieces of a JSON text end, and resolving escapes. An error is its kind and where it is.
 
 use super::{ErrorKind, MAX_DEPTH};
+use crate::class::{Class, unescaped_run_end, visible_run_end};
 
 /// What is wrong and where, in bytes from the beginning of the slice.
 pub(super) type Broken = (ErrorKind, usize);
 
-#[inline]
-pub(super) fn skip_space(b: &[u8], mut i: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = b.get(i) {
-        i += 1;
+#[inline(always)]
+pub(super) fn skip_space(b: &[u8], i: usize) -> usize {
+    // Servers write no space, and the byte looked at here is looked at next anyway.
+    match b.get(i) {
+        Some(&first) if first > b' ' => i,
+        _ => skip_some_space(b, i),
     }
-    i
+}
+
+#[inline(never)]
+fn skip_some_space(b: &[u8], i: usize) -> usize {
+    Class::SPACE.run_end(b, i)
 }
 
 pub(super) struct StringEnd {
     /// Where the closing quote stands.
     pub(super) end: usize,
     pub(super) escaped: bool,
+    /// Whether it is made of [`Class::SCOPE`] alone.
+    pub(super) visible: bool,
 }
 
 /// Finds the end of the string whose first character stands at `i`, checking characters and escapes on the way.
-pub(super) fn find_string_end(b: &[u8], mut i: usize) -> Result<StringEnd, Broken> {
-    let mut escaped = false;
-    loop {
-        i += plain_run(b.get(i..).unwrap_or_default());
-        match b.get(i) {
-            Some(b'"') => return Ok(StringEnd { end: i, escaped }),
-            Some(b'\\') => {
-                escaped = true;
-                i += escape_len(b.get(i..).unwrap_or_default()).map_err(|kind| (kind, i))?;
-            }
-            Some(_) => return Err((ErrorKind::ControlCharacter, i)),
-            None => return Err((ErrorKind::UnexpectedEnd, i)),
-        }
+#[inline(always)]
+pub(super) fn find_string_end(b: &[u8], i: usize) -> Result<StringEnd, Broken> {
+    let at = visible_run_end(b, i);
+    if b.get(at) == Some(&b'"') {
+        return Ok(StringEnd { end: at, escaped: false, visible: true });
     }
+    find_end_of_any_string(b, at)
 }
 
-/// How many bytes from the beginning stand for themselves in a string.
-fn plain_run(b: &[u8]) -> usize {
-    const BLOCK: usize = 32;
-    let stops = |c: u8| c < 0x20 || c == b'"' || c == b'\\';
-    let mut n = 0;
-    // Names and short values end within the first bytes; only long ones are worth whole blocks, which the compiler
-    // turns into vector instructions because nothing leaves the inner loop early.
-    for &c in b.iter().take(BLOCK) {
-        if stops(c) {
-            return n;
+/// As [`find_string_end`], for strings that have something else than visible characters at `at`.
+fn find_end_of_any_string(b: &[u8], mut at: usize) -> Result<StringEnd, Broken> {
+    let mut escaped = false;
+    loop {
+        at = unescaped_run_end(b, at);
+        match b.get(at) {
+            Some(b'"') => return Ok(StringEnd { end: at, escaped, visible: false }),
+            Some(b'\\') => {
+                escaped = true;
+                at += escape_len(b.get(at..).unwrap_or_default()).map_err(|kind| (kind, at))?;
+            }
+            Some(_) => return Err((ErrorKind::ControlCharacter, at)),
+            None => return Err((ErrorKind::UnexpectedEnd, at)),
         }
-        n += 1;
     }
-    for block in b.get(n..).unwrap_or_default().chunks_exact(BLOCK) {
-        if block.iter().fold(false, |stop, &c| stop | stops(c)) {
-            break;
-        }
-        n += BLOCK;
-    }
-    let tail = b.get(n..).unwrap_or_default();
-    n + tail.iter().position(|&c| stops(c)).unwrap_or(tail.len())
 }
 
 /// The length of the escape that begins here; both halves of a surrogate pair are one (RFC 8259 section 7).
@@ -152,14 +148,23 @@ pub(super) fn skip_word(b: &[u8], i: usize) -> Result<usize, Broken> {
 }
 
 /// Where the number at `i` ends (RFC 8259 section 6).
-pub(super) fn skip_number(b: &[u8], mut i: usize) -> Result<usize, Broken> {
+#[inline]
+pub(super) fn skip_number(b: &[u8], i: usize) -> Result<usize, Broken> {
+    // Nearly every number in a token response is a whole number of seconds.
+    if let Some(b'1'..=b'9') = b.get(i) {
+        let end = Class::DIGIT.run_end(b, i);
+        if !matches!(b.get(end), Some(b'.' | b'e' | b'E')) {
+            return Ok(end);
+        }
+    }
+    skip_any_number(b, i)
+}
+
+fn skip_any_number(b: &[u8], mut i: usize) -> Result<usize, Broken> {
     if b.get(i) == Some(&b'-') {
         i += 1;
     }
-    i = match b.get(i) {
-        Some(b'0') => i + 1,
-        _ => digits(b, i)?,
-    };
+    i = if b.get(i) == Some(&b'0') { i + 1 } else { digits(b, i)? };
     if b.get(i) == Some(&b'.') {
         i = digits(b, i + 1)?;
     }
@@ -175,11 +180,11 @@ pub(super) fn skip_number(b: &[u8], mut i: usize) -> Result<usize, Broken> {
 
 /// Where the one or more digits at `i` end.
 fn digits(b: &[u8], i: usize) -> Result<usize, Broken> {
-    let run = b.get(i..).unwrap_or_default();
-    match run.iter().position(|c| !c.is_ascii_digit()).unwrap_or(run.len()) {
-        0 if run.is_empty() => Err((ErrorKind::UnexpectedEnd, i)),
-        0 => Err((ErrorKind::UnexpectedByte, i)),
-        n => Ok(i + n),
+    let end = Class::DIGIT.run_end(b, i);
+    match b.get(i) {
+        _ if end > i => Ok(end),
+        Some(_) => Err((ErrorKind::UnexpectedByte, i)),
+        None => Err((ErrorKind::UnexpectedEnd, i)),
     }
 }
 
@@ -254,6 +259,9 @@ fn skip_name(b: &[u8], i: usize) -> Result<usize, Broken> {
 /// Where the string whose opening quote stands at `i` ends; its bytes must be UTF-8 although nobody reads them.
 fn skip_string(b: &[u8], i: usize) -> Result<usize, Broken> {
     let found = find_string_end(b, i + 1)?;
+    if found.visible {
+        return Ok(found.end + 1);
+    }
     match core::str::from_utf8(b.get(i + 1..found.end).unwrap_or_default()) {
         Ok(_) => Ok(found.end + 1),
         Err(e) => Err((ErrorKind::InvalidUtf8, i + 1 + e.valid_up_to())),
