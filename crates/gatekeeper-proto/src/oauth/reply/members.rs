@@ -176,7 +176,7 @@ impl<'a> Members<'a> {
         let scope = match mem::take(&mut self.scope) {
             Member::Is(Value::String(text)) => {
                 // A visible text is one scope token.
-                if !(text.is_visible() && !text.is_empty()) && Scope::parse(text.as_str()).is_err() {
+                if (text.is_empty() || !text.is_visible()) && Scope::parse(text.as_str()).is_err() {
                     deviations.insert(Deviation::ScopeGrammar);
                 }
                 Some(text.as_str())
