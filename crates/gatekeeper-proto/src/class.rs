@@ -96,6 +96,37 @@ pub(crate) fn unescaped_run_end(b: &[u8], mut i: usize) -> usize {
     Class::UNESCAPED.run_end(b, i)
 }
 
+/// Where `byte` stands first, from `i` on; found in blocks, for long texts.
+#[inline(never)]
+pub(crate) fn find(b: &[u8], mut i: usize, byte: u8) -> Option<usize> {
+    for block in b.get(i..)?.chunks_exact(BLOCK) {
+        if block.iter().fold(false, |found, &c| found | (c == byte)) {
+            break;
+        }
+        i += BLOCK;
+    }
+    find_near(b, i, byte)
+}
+
+/// Where `byte` stands first, from `i` on; found word by word, for short texts.
+#[inline(always)]
+pub(crate) fn find_near(b: &[u8], mut i: usize, byte: u8) -> Option<usize> {
+    while let Some(word) = b.get(i..).and_then(<[u8]>::first_chunk) {
+        let found = zero_bytes(usize::from_le_bytes(*word) ^ (ONES * byte as usize)) & HIGH;
+        if found != 0 {
+            return Some(i + found.trailing_zeros() as usize / 8);
+        }
+        i += WORD;
+    }
+    while i < b.len() {
+        if b[i] == byte {
+            return Some(i);
+        }
+        i += 1;
+    }
+    None
+}
+
 const WORD: usize = size_of::<usize>();
 const ONES: usize = usize::MAX / 255;
 const HIGH: usize = ONES << 7;
@@ -123,7 +154,7 @@ const fn zero_bytes(x: usize) -> usize {
 
 #[inline(always)]
 fn skip_visible_blocks(b: &[u8], mut i: usize) -> usize {
-    while let Some(block) = b.get(i..i + BLOCK) {
+    for block in b.get(i..).unwrap_or_default().chunks_exact(BLOCK) {
         // Leaving `!` out of the class saves a comparison, and hardly any token has one.
         let outside = |c: u8| c.wrapping_sub(0x23) > 0x7E - 0x23 || c == b'\\';
         if block.iter().fold(false, |found, &c| found | outside(c)) {
@@ -134,32 +165,33 @@ fn skip_visible_blocks(b: &[u8], mut i: usize) -> usize {
     i
 }
 
-/// How many dots `b` has, if it has nothing else but base64url characters.
-pub(crate) fn dots_among_base64url(b: &[u8]) -> Option<usize> {
-    let mut dots = 0;
-    let mut blocks = b.chunks_exact(BLOCK);
-    for block in &mut blocks {
-        let (mut good, mut count) = (true, 0u8);
-        for &c in block {
-            let letter = (c | 0x20).wrapping_sub(b'a') < 26;
-            let digit = c.wrapping_sub(b'0') < 10;
-            let dot = c == b'.';
-            good &= letter | digit | dot | (c == b'-') | (c == b'_');
-            count += u8::from(dot);
-        }
-        if !good {
-            return None;
-        }
-        dots += usize::from(count);
+/// Where the first byte outside base64url (RFC 4648 section 5) is, from `i` on, or the end; found in blocks.
+pub(crate) fn base64url_run_end(b: &[u8], i: usize) -> usize {
+    let mut i = skip_base64url::<BLOCK>(b, i);
+    i = skip_base64url::<{ BLOCK / 4 }>(b, i);
+    while b.get(i).is_some_and(|&c| is_base64url(c)) {
+        i += 1;
     }
-    for &c in blocks.remainder() {
-        match c {
-            b'.' => dots += 1,
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
-            _ => return None,
+    i
+}
+
+#[inline(always)]
+fn skip_base64url<const N: usize>(b: &[u8], mut i: usize) -> usize {
+    for block in b.get(i..).unwrap_or_default().chunks_exact(N) {
+        if !block.iter().fold(true, |all, &c| all & is_base64url(c)) {
+            break;
         }
+        i += N;
     }
-    Some(dots)
+    i
+}
+
+/// Without branches, so that blocks of it become vector instructions.
+#[inline(always)]
+const fn is_base64url(c: u8) -> bool {
+    let letter = (c | 0x20).wrapping_sub(b'a') < 26;
+    let digit = c.wrapping_sub(b'0') < 10;
+    letter | digit | (c == b'-') | (c == b'_')
 }
 
 const TABLE: [u8; 256] = {
@@ -211,7 +243,7 @@ mod tests {
         for len in [0, 1, 63, 64, 65, 127, 128, 200] {
             let good = vec![b'a'; len];
             assert_eq!(visible_run_end(&good, 0), len);
-            assert_eq!(dots_among_base64url(&good), Some(0));
+            assert_eq!(base64url_run_end(&good, 0), len);
             for at in 0..len {
                 for b in 0..=255 {
                     let mut text = good.clone();
@@ -220,8 +252,9 @@ mod tests {
                     assert_eq!(visible_run_end(&text, 0), end(Class::SCOPE), "{b:#x} at {at} of {len}");
                     assert_eq!(unescaped_run_end(&text, 0), end(Class::UNESCAPED), "{b:#x} at {at} of {len}");
                     let base64url = b.is_ascii_alphanumeric() || b"-_".contains(&b);
-                    let dots = if b == b'.' { Some(1) } else { base64url.then_some(0) };
-                    assert_eq!(dots_among_base64url(&text), dots, "{b:#x} at {at} of {len}");
+                    let end = if base64url { len } else { at };
+                    assert_eq!(base64url_run_end(&text, 0), end, "{b:#x} at {at} of {len}");
+                    assert_eq!(find(&text, 0, b), (len > 0).then_some(if b == b'a' { 0 } else { at }));
                 }
             }
         }

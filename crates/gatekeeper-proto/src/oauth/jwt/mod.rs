@@ -3,7 +3,11 @@
 //! Nothing here verifies anything: signature, issuer, audience and time are the resource server's business (RFC 8725).
 //! Claims are what the token says about itself. They may shorten a deadline and never prolong one.
 
-use crate::class::{dots_among_base64url, unescaped_run_end};
+mod times;
+
+pub use self::times::Times;
+
+use crate::class::{base64url_run_end, find};
 use crate::time::UnixTime;
 use crate::wire::json::{self, Object, Value};
 use base64::Engine as _;
@@ -55,16 +59,6 @@ pub struct Claims<'a> {
     pub token_use: Option<&'a str>,
 }
 
-/// The two times of a token that bear on its lifetime.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Times {
-    /// `exp` in seconds since the epoch.
-    pub expires_at: Option<u64>,
-    /// `iat` in seconds since the epoch.
-    pub issued_at: Option<u64>,
-}
-
 /// Why no claims can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -99,14 +93,17 @@ impl Shape {
     pub(crate) fn check_bytes(self, token: &[u8]) -> Result<(), TokenShapeError> {
         let good = match self {
             Self::Any => !is_blank(token),
-            Self::ThreeParts => has_three_parts(trimmed(token)),
-            Self::Base64Url => is_three_base64url_parts(token),
+            Self::ThreeParts => parts(trimmed(token)).is_some(),
+            Self::Base64Url => base64url_parts(token).is_some(),
         };
-        match good {
-            true => Ok(()),
-            false if is_blank(token) => Err(TokenShapeError::InvalidAccessToken),
-            false => Err(TokenShapeError::InvalidAccessTokenFormat),
-        }
+        if good { Ok(()) } else { Err(TokenShapeError::of(token)) }
+    }
+}
+
+impl TokenShapeError {
+    /// What is wrong with a token that is not of the shape.
+    fn of(token: &[u8]) -> Self {
+        if is_blank(token) { Self::InvalidAccessToken } else { Self::InvalidAccessTokenFormat }
     }
 }
 
@@ -118,7 +115,7 @@ impl<'a> Claims<'a> {
     ///
     /// [`ClaimsError`]; three quarters of the token's length are always enough for `scratch`.
     pub fn read(token: &str, scratch: &'a mut [u8]) -> Result<Self, ClaimsError> {
-        let [_, payload, _] = parts(token.trim()).ok_or(ClaimsError::NotAJwt)?;
+        let [_, payload, _] = parts(token.trim().as_bytes()).ok_or(ClaimsError::NotAJwt)?;
         let needed = payload.len() / 4 * 3 + 3;
         let len = BASE64URL.decode_slice(payload, scratch).map_err(|e| match e {
             base64::DecodeSliceError::OutputSliceTooSmall => ClaimsError::TooSmall { needed },
@@ -141,28 +138,6 @@ impl<'a> Claims<'a> {
     }
 }
 
-impl Times {
-    /// Reads `exp` and `iat` without a buffer, decoding a few bytes at a time. What is no JWT has no times.
-    pub fn read(token: &str) -> Self {
-        let Some([_, payload, _]) = parts(token.trim()) else { return Self::default() };
-        let mut scan = TimesScan::default();
-        let mut bytes = [0; BLOCK / 4 * 3];
-        for block in payload.as_bytes().chunks(BLOCK) {
-            let Ok(len) = BASE64URL.decode_slice(block, &mut bytes) else { return Self::default() };
-            scan.bytes(bytes.get(..len).unwrap_or_default());
-        }
-        if scan.depth == 0 && !scan.in_string { scan.found } else { Self::default() }
-    }
-
-    /// How long the token says it lives at most, in seconds, if it says when it was made and when it expires.
-    pub fn lifetime(&self) -> Option<u64> {
-        Some(self.expires_at?.saturating_sub(self.issued_at?))
-    }
-}
-
-/// Base64 characters decoded at a time, a multiple of 4.
-const BLOCK: usize = 128;
-
 /// base64url as JWTs have it: no padding; bits that encode nothing are not looked at (RFC 4648 section 3.5).
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
@@ -173,10 +148,11 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The three parts, if there are exactly three and none is empty.
-fn parts(token: &str) -> Option<[&str; 3]> {
-    let mut parts = token.split('.');
-    let three = [parts.next()?, parts.next()?, parts.next()?];
-    (parts.next().is_none() && three.iter().all(|part| !part.is_empty())).then_some(three)
+fn parts(token: &[u8]) -> Option<[&[u8]; 3]> {
+    let first = find(token, 0, b'.')?;
+    let second = find(token, first + 1, b'.')?;
+    let parts = [token.get(..first)?, token.get(first + 1..second)?, token.get(second + 1..)?];
+    (parts.iter().all(|part| !part.is_empty()) && find(token, second + 1, b'.').is_none()).then_some(parts)
 }
 
 /// White space as the Web SDK trims it is Unicode's, so it is looked for in the text and not in its bytes.
@@ -188,125 +164,25 @@ fn is_blank(token: &[u8]) -> bool {
     trimmed(token).is_empty()
 }
 
-fn has_three_parts(token: &[u8]) -> bool {
-    core::str::from_utf8(token).is_ok_and(|text| parts(text).is_some())
-}
-
-/// With exactly two dots and nothing but base64url characters around them, the parts are not empty if the text neither
-/// begins nor ends with a dot and the two do not touch.
-fn is_three_base64url_parts(b: &[u8]) -> bool {
-    if dots_among_base64url(b) != Some(2) || b.starts_with(b".") || b.ends_with(b".") {
-        return false;
+/// The three parts, if there are exactly three and each is one or more base64url characters.
+fn base64url_parts(token: &[u8]) -> Option<[&[u8]; 3]> {
+    let mut parts = [&[][..]; 3];
+    let mut begin = 0;
+    for (n, part) in parts.iter_mut().enumerate() {
+        let end = base64url_run_end(token, begin);
+        let follows = if n < 2 { token.get(end) == Some(&b'.') } else { end == token.len() };
+        if end == begin || !follows {
+            return None;
+        }
+        *part = token.get(begin..end)?;
+        begin = end + 1;
     }
-    let dot = b.iter().position(|&c| c == b'.').unwrap_or(0);
-    b.get(dot + 1) != Some(&b'.')
+    Some(parts)
 }
 
 /// `NumericDate` (RFC 7519 section 2) in whole seconds; before 1970 is 1970.
 fn numeric_date(text: &[u8]) -> Option<u64> {
     json::whole_number(text).map(|seconds| seconds.value)
-}
-
-/// Finds `exp` and `iat` among the top-level members of a JSON object that passes byte by byte. It follows strings and
-/// nesting and trusts the rest: a claim can only shorten a deadline, so a broken text does no harm.
-#[derive(Default)]
-struct TimesScan {
-    found: Times,
-    depth: u32,
-    in_string: bool,
-    escaped: bool,
-    name_next: bool,
-    in_name: bool,
-    name: [u8; 3],
-    name_len: usize,
-    number: [u8; 24],
-    number_len: usize,
-}
-
-impl TimesScan {
-    fn bytes(&mut self, bytes: &[u8]) {
-        let mut i = 0;
-        while let Some(&b) = bytes.get(i) {
-            i += 1;
-            if self.in_string {
-                // Most bytes of most payloads stand inside strings that nobody asks for.
-                if !self.in_name && !self.escaped {
-                    i = unescaped_run_end(bytes, i - 1) + 1;
-                    if let Some(&end) = bytes.get(i - 1) {
-                        self.string_byte(end);
-                    }
-                } else {
-                    self.string_byte(b);
-                }
-            } else {
-                self.byte(b);
-            }
-        }
-    }
-
-    fn string_byte(&mut self, b: u8) {
-        if self.escaped {
-            self.escaped = false;
-        } else if b == b'"' {
-            self.in_string = false;
-            return;
-        } else {
-            self.escaped = b == b'\\';
-        }
-        if self.in_name {
-            if let Some(slot) = self.name.get_mut(self.name_len) {
-                *slot = b;
-            }
-            self.name_len = self.name_len.saturating_add(1);
-        }
-    }
-
-    fn byte(&mut self, b: u8) {
-        match b {
-            b'"' => {
-                self.in_string = true;
-                self.in_name = self.depth == 1 && self.name_next;
-                if self.in_name {
-                    self.name_len = 0;
-                }
-            }
-            b'{' | b'[' => {
-                self.depth = self.depth.saturating_add(1);
-                self.name_next = self.depth == 1 && b == b'{';
-            }
-            b'}' | b']' => {
-                self.end_member();
-                self.depth = self.depth.saturating_sub(1);
-            }
-            b',' => {
-                self.end_member();
-                self.name_next |= self.depth == 1;
-            }
-            b':' => self.name_next &= self.depth != 1,
-            b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E' if self.depth == 1 => {
-                if let Some(slot) = self.number.get_mut(self.number_len) {
-                    *slot = b;
-                }
-                self.number_len = self.number_len.saturating_add(1);
-            }
-            _ => {}
-        }
-    }
-
-    fn end_member(&mut self) {
-        if self.depth != 1 {
-            return;
-        }
-        let name = if self.name_len == 3 { &self.name } else { b"   " };
-        let number = self.number.get(..self.number_len);
-        let value = number.and_then(numeric_date);
-        self.number_len = 0;
-        match (name, value) {
-            (b"exp", Some(value)) => self.found.expires_at = Some(value),
-            (b"iat", Some(value)) => self.found.issued_at = Some(value),
-            _ => {}
-        }
-    }
 }
 
 impl fmt::Display for TokenShapeError {
