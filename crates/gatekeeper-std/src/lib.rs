@@ -10,6 +10,8 @@ mod engine;
 mod error;
 mod explain;
 mod secret;
+#[cfg(feature = "toml")]
+pub mod settings;
 mod token;
 
 pub use crate::api::{ApiConfig, ApiConfigBuilder, ApiHeader, ApiResponse};
