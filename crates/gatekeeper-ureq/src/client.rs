@@ -47,6 +47,17 @@ pub struct ApiCall<'c> {
     headers: Vec<(String, String)>,
     body: CallBody,
     timeout: Duration,
+    credentials: Credentials,
+}
+
+#[derive(Clone)]
+enum Credentials {
+    /// The source's token, and another one if the API rejects it.
+    Source,
+    /// This token alone.
+    Token(Token),
+    /// None at all.
+    Withheld,
 }
 
 enum CallBody {
@@ -90,6 +101,7 @@ impl ApiClient {
             headers: Vec::new(),
             body: CallBody::Bytes(Vec::new()),
             timeout: self.timeout,
+            credentials: Credentials::Source,
         }
     }
 }
@@ -119,6 +131,19 @@ impl ApiCall<'_> {
         self
     }
 
+    /// Sends this token, whatever the source has by now, and does not repeat the call: for programs that treat a
+    /// rejected token (see [`TokenSource::token_after`]) in a way of their own.
+    pub fn with_token(mut self, token: &Token) -> Self {
+        self.credentials = Credentials::Token(token.clone());
+        self
+    }
+
+    /// Sends neither a token nor an API key, and does not ask for a token: for calls that are open to everyone.
+    pub fn without_credentials(mut self) -> Self {
+        self.credentials = Credentials::Withheld;
+        self
+    }
+
     /// Makes the call. A status is no error; see [`ApiResponse::failure`].
     ///
     /// # Errors
@@ -130,8 +155,11 @@ impl ApiCall<'_> {
         let client = self.client;
         let ours = client.api.is_origin_of(&self.url);
         let own_authorization = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        if !ours || own_authorization {
-            return self.transmit(None, left());
+        match self.credentials.clone() {
+            _ if !ours || own_authorization => return self.transmit(None, left()),
+            Credentials::Withheld => return self.transmit(None, left()),
+            Credentials::Token(token) => return self.transmit(Some(&token), left()),
+            Credentials::Source => {}
         }
         let token = client.source.token_within(left())?;
         let again = self.repeated();
@@ -156,6 +184,7 @@ impl ApiCall<'_> {
             headers: self.headers.clone(),
             body: CallBody::Bytes(bytes.clone()),
             timeout: self.timeout,
+            credentials: self.credentials.clone(),
         })
     }
 

@@ -104,7 +104,21 @@ impl TokenSource {
     pub fn token_within(&self, wait: Duration) -> Result<Token, Error> {
         match self.cached() {
             Some(token) => Ok(token),
-            None => self.shared.wait_for_token(None, wait),
+            None => self.shared.wait_for_token(wait, wait),
+        }
+    }
+
+    /// As [`token_within`](Self::token_within), but trouble is waited out for `retry_for` only: if the server is to be
+    /// asked again later than that, the error comes at once. A request that is under way still has all of `wait`. For
+    /// commands that a person runs, to whom a server that cannot be reached is better reported soon.
+    ///
+    /// # Errors
+    ///
+    /// As [`token`](Self::token).
+    pub fn token_retrying(&self, retry_for: Duration, wait: Duration) -> Result<Token, Error> {
+        match self.cached() {
+            Some(token) => Ok(token),
+            None => self.shared.wait_for_token(wait, retry_for),
         }
     }
 
@@ -117,7 +131,8 @@ impl TokenSource {
     /// another token is no cure.
     pub fn token_after(&self, rejected: Generation, wait: Duration) -> Result<Token, Error> {
         self.invalidate(rejected);
-        self.shared.wait_for_token(Some(rejected), wait)
+        // After a rejected token, waiting for a gate would only bring the same answer later.
+        self.shared.wait_for_token(wait, Duration::ZERO)
     }
 
     /// Takes note that the API rejected the token of this generation with 401. It is not handed out again.
@@ -184,8 +199,11 @@ impl TokenSource {
 }
 
 impl Shared {
-    fn wait_for_token(self: &Arc<Self>, not: Option<Generation>, wait: Duration) -> Result<Token, Error> {
-        let deadline = self.engine.now().instant.saturating_add(wait);
+    /// Waits for a token for as long as `wait`; for a gate that opens later than `retry_for` from now, not at all.
+    fn wait_for_token(self: &Arc<Self>, wait: Duration, retry_for: Duration) -> Result<Token, Error> {
+        let begin = self.engine.now().instant;
+        let deadline = begin.saturating_add(wait);
+        let last_retry = begin.saturating_add(retry_for.min(wait));
         let mut last_failure = None;
         loop {
             let seen = self.signal.changes();
@@ -208,8 +226,7 @@ impl Shared {
                     let worth_it = match why {
                         Wait::InFlight => true,
                         Wait::MinInterval => until <= deadline,
-                        // After a rejected token, waiting for a gate would only bring the same answer later.
-                        _ => until <= deadline && not.is_none(),
+                        _ => until <= last_retry,
                     };
                     let left = self.left(deadline);
                     if !worth_it {
