@@ -39,7 +39,7 @@ impl Settings {
         if let Some(timeout) = self.timeout {
             if timeout.0.is_zero() {
                 return Err(SettingsError::new("a timeout of no time at all leaves no time for a request")
-                    .advise(given_by("timeout")));
+                    .advise(check("timeout")));
             }
             policy.attempt_timeout = timeout.0;
         }
@@ -48,11 +48,9 @@ impl Settings {
             (Some(url), _) => builder.token_url(url),
             (None, Some(url)) => builder.auth_server_url(url),
             (None, None) => {
-                return Err(SettingsError::new("the token URL is missing").advise(format!(
-                    "{}, or the server's base URL with {}",
-                    given_by("token_url"),
-                    option("auth_server_url")
-                )));
+                let advice =
+                    format!("{}; or give the server's base URL by {}", give("token_url"), option("auth_server_url"));
+                return Err(SettingsError::new("the token URL is missing").advise(advice));
             }
         };
         builder = builder.client_auth(self.client()?);
@@ -111,8 +109,7 @@ impl Settings {
     pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, SettingsError> {
         let Some(path) = &self.ca_file else { return Ok(None) };
         let text = fs::read(path).map_err(|e| {
-            SettingsError::new(format!("the CA file {} cannot be read: {e}", path.display()))
-                .advise(given_by("ca_file"))
+            SettingsError::new(format!("the CA file {} cannot be read: {e}", path.display())).advise(check("ca_file"))
         })?;
         Ok(Some(text))
     }
@@ -202,10 +199,10 @@ impl Settings {
         let what = name.replace('_', " ");
         match source.read() {
             Ok(text) if text.expose().trim().is_empty() => {
-                Err(SettingsError::new(format!("the {what} is empty")).advise(secret_given_by(name)))
+                Err(SettingsError::new(format!("the {what} is empty")).advise(check_secret(name)))
             }
             Ok(_) => Ok(Some(source)),
-            Err(e) => Err(SettingsError::new(format!("the {what}: {e}")).advise(secret_given_by(name))),
+            Err(e) => Err(SettingsError::new(format!("the {what}: {e}")).advise(check_secret(name))),
         }
     }
 }
@@ -232,8 +229,8 @@ impl From<InvalidValue> for SettingsError {
             )),
             Problem::PlainHttp => error.advise("--insecure-http lets it through, for test set-ups only"),
             Problem::ColonInRawBasicId => error.advise("--basic form, or --client-auth post"),
-            _ if is_secret(name) => error.advise(secret_given_by(name)),
-            _ => error.advise(given_by(name)),
+            _ if is_secret(name) => error.advise(check_secret(name)),
+            _ => error.advise(check(name)),
         }
     }
 }
@@ -266,20 +263,32 @@ fn is_secret(name: &str) -> bool {
 }
 
 fn missing(what: &str, name: &str) -> SettingsError {
-    SettingsError::new(format!("the {what} is missing")).advise(given_by(name))
+    SettingsError::new(format!("the {what} is missing")).advise(give(name))
 }
 
 fn missing_secret(what: &str, name: &str) -> SettingsError {
-    SettingsError::new(format!("the {what} is missing")).advise(secret_given_by(name))
+    SettingsError::new(format!("the {what} is missing")).advise(format!("give it by {}", secret_ways(name)))
+}
+
+fn give(name: &str) -> String {
+    format!("give it by {}", ways(name))
+}
+
+fn check(name: &str) -> String {
+    format!("check {}", ways(name))
+}
+
+fn check_secret(name: &str) -> String {
+    format!("check {}", secret_ways(name))
 }
 
 /// How a setting is given.
-fn given_by(name: &str) -> String {
-    format!("{}, {}, or {name} in a settings file", option(name), variable(name))
+fn ways(name: &str) -> String {
+    format!("{}, {} or {name} in a settings file", option(name), variable(name))
 }
 
-fn secret_given_by(name: &str) -> String {
-    format!("{}-file, {}, or {name}_file in a settings file", option(name), variable(name))
+fn secret_ways(name: &str) -> String {
+    format!("{}-file, {} or {name}_file in a settings file", option(name), variable(name))
 }
 
 fn option(name: &str) -> String {

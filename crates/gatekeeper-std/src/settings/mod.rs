@@ -48,7 +48,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::{env, fmt, io};
+use std::{env, fmt, fs, io};
 
 /// Makes the struct from groups of fields. Of the fields of one group, one layer gives at most one, and it hides all of
 /// them in the layers below: an option `--auth-server-url` goes before a `token_url` in a file.
@@ -204,42 +204,53 @@ impl Settings {
         self.check_groups(option_name)
     }
 
-    /// Takes the secret whose file is `-` from `read`, which reads standard input. `other` names what else of the
-    /// program reads it.
+    /// Whether there is an API key, by value or by reference.
+    pub fn has_api_key(&self) -> bool {
+        self.api_key.is_some() || self.api_key_file.is_some() || self.api_key_env.is_some()
+    }
+
+    /// Whether there is a refresh token to begin with, by value or by reference.
+    pub fn has_refresh_token(&self) -> bool {
+        self.refresh_token.is_some() || self.refresh_token_file.is_some() || self.refresh_token_env.is_some()
+    }
+
+    /// Reads the secrets that can be read only once, and keeps them: the one whose file is `-`, from `stdin`, and those
+    /// whose file is a pipe. `other` names what else of the program reads standard input.
     ///
     /// # Errors
     ///
-    /// [`SettingsError`] if two want it, if it cannot be read, or if there is nothing in it.
-    pub fn read_stdin(
+    /// [`SettingsError`] if two want standard input, if a secret cannot be read, or if there is nothing in it.
+    pub fn read_streams(
         &mut self,
         other: Option<&str>,
-        read: impl FnOnce() -> io::Result<String>,
+        stdin: impl FnOnce() -> io::Result<String>,
     ) -> Result<(), SettingsError> {
-        let mut first: Option<Secret<'_>> = None;
-        for secret in self.secrets() {
-            if secret.file.as_deref() != Some(Path::new("-")) {
-                continue;
-            }
-            let name = option_name(&format!("{}_file", secret.name));
-            if let Some(taken) = first.as_ref().map(|s| option_name(&format!("{}_file", s.name))) {
-                return Err(taken_twice(&taken, &name));
-            }
-            if let Some(other) = other {
-                return Err(taken_twice(&name, other));
-            }
-            first = Some(secret);
+        let dash = Path::new("-");
+        let mut readers: Vec<String> = other.map(str::to_owned).into_iter().collect();
+        let secrets = self.secrets();
+        let dashes = secrets.iter().filter(|secret| secret.file.as_deref() == Some(dash));
+        readers.extend(dashes.map(|secret| option_name(&format!("{}_file", secret.name))));
+        if let [one, another, ..] = readers.as_slice() {
+            let message = format!("{one} and {another} both read standard input, and only one can");
+            return Err(SettingsError::new(message).advise("give one of them another way, by a file or a variable"));
         }
-        let Some(secret) = first else { return Ok(()) };
-        let what = secret.name.replace('_', " ");
-        let text = SecretString::new(
-            read().map_err(|e| SettingsError::new(format!("the {what} cannot be read from standard input: {e}")))?,
-        );
-        if text.expose().trim().is_empty() {
-            let error = SettingsError::new(format!("the {what} on standard input is empty"));
-            return Err(error.advise("pipe it in, for example: printf %s \"$SECRET\" | gatekeeper ..."));
+        let mut stdin = Some(stdin);
+        for secret in secrets {
+            let Some(path) = secret.file.as_deref().filter(|path| is_stream(path)) else { continue };
+            let what = secret.name.replace('_', " ");
+            let (read, place) = match stdin.take_if(|_| path == dash) {
+                Some(stdin) => (stdin(), "standard input".to_owned()),
+                None => (fs::read_to_string(path), format!("the file {}", path.display())),
+            };
+            let text = read.map(SecretString::new);
+            let text = text.map_err(|e| SettingsError::new(format!("the {what}: {place} cannot be read: {e}")))?;
+            if text.expose().trim().is_empty() {
+                let error = SettingsError::new(format!("the {what}: {place} is empty"));
+                return Err(error.advise("pipe the secret in, for example: printf %s \"$SECRET\" | gatekeeper ..."));
+            }
+            *secret.file = None;
+            *secret.value = Some(text);
         }
-        *secret.file = None;
-        *secret.value = Some(text);
         Ok(())
     }
 
@@ -289,9 +300,9 @@ fn only_one(given: &[(bool, &str)], name_of: impl Fn(&str) -> String) -> Result<
     }
 }
 
-fn taken_twice(one: &str, other: &str) -> SettingsError {
-    SettingsError::new(format!("{one} and {other} both read standard input, and only one can"))
-        .advise("give one of them another way, by a file or a variable")
+/// Whether a file is standard input, or one that gives what it holds only once.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-") || fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 fn variable_name(name: &str) -> String {
@@ -406,18 +417,18 @@ mod tests {
     fn standard_input_is_for_one() {
         let dash = |settings: &mut Settings| settings.client_secret_file = Some("-".into());
         let mut s = Settings::default();
-        s.read_stdin(None, || panic!("nobody wants it")).unwrap();
+        s.read_streams(None, || panic!("nobody wants it")).unwrap();
         dash(&mut s);
-        s.read_stdin(None, || Ok("secret".to_owned())).unwrap();
+        s.read_streams(None, || Ok("secret".to_owned())).unwrap();
         assert_eq!((s.client_secret.as_ref().unwrap().expose(), &s.client_secret_file), ("secret", &None));
         dash(&mut s);
         s.api_key_file = Some("-".into());
-        let error = s.read_stdin(None, || Ok(String::new())).unwrap_err().to_string();
+        let error = s.read_streams(None, || Ok(String::new())).unwrap_err().to_string();
         assert_eq!(error, "--client-secret-file and --api-key-file both read standard input, and only one can");
         s.api_key_file = None;
-        let error = s.read_stdin(Some("--data"), || Ok(String::new())).unwrap_err().to_string();
-        assert_eq!(error, "--client-secret-file and --data both read standard input, and only one can");
-        let error = s.read_stdin(None, || Ok("\n".to_owned())).unwrap_err().to_string();
-        assert_eq!(error, "the client secret on standard input is empty");
+        let error = s.read_streams(Some("--data"), || Ok(String::new())).unwrap_err().to_string();
+        assert_eq!(error, "--data and --client-secret-file both read standard input, and only one can");
+        let error = s.read_streams(None, || Ok("\n".to_owned())).unwrap_err().to_string();
+        assert_eq!(error, "the client secret: standard input is empty");
     }
 }
