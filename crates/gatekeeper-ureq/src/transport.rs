@@ -20,6 +20,7 @@ pub struct Transport {
 pub struct TransportBuilder {
     ca_pem: Option<Vec<u8>>,
     agent: Option<Agent>,
+    direct: bool,
 }
 
 /// The most bytes of a token endpoint's answer that are read.
@@ -29,12 +30,19 @@ impl Transport {
     /// A transport with the usual roots of trust and the proxies of the usual variables (`HTTPS_PROXY`, `ALL_PROXY`,
     /// `HTTP_PROXY`, `NO_PROXY`).
     pub fn new() -> Self {
-        Self::of_agent(default_agent(None))
+        Self::of_agent(default_agent(None, false))
     }
 
     /// A transport with other settings.
     pub fn builder() -> TransportBuilder {
         TransportBuilder::default()
+    }
+
+    /// Host and port of the proxy that requests to `url` go through, if they do.
+    pub fn proxy_for(&self, url: &str) -> Option<(&str, u16)> {
+        let proxy = self.agent.config().proxy()?;
+        let url = url.parse().ok()?;
+        (!proxy.is_no_proxy(&url)).then(|| (proxy.host(), proxy.port()))
     }
 
     fn of_agent(agent: Agent) -> Self {
@@ -118,6 +126,12 @@ impl TransportBuilder {
         self
     }
 
+    /// Connects to servers themselves, whatever the proxy variables say.
+    pub fn without_proxy(mut self) -> Self {
+        self.direct = true;
+        self
+    }
+
     /// Checks the certificates and makes the transport.
     ///
     /// # Errors
@@ -125,11 +139,11 @@ impl TransportBuilder {
     /// [`ErrorKind::Configuration`] if the PEM text holds no certificate or a broken one.
     pub fn build(self) -> Result<Transport, Error> {
         let roots = self.ca_pem.map(|pem| certificates(&pem)).transpose()?;
-        Ok(Transport::of_agent(self.agent.unwrap_or_else(|| default_agent(roots))))
+        Ok(Transport::of_agent(self.agent.unwrap_or_else(|| default_agent(roots, self.direct))))
     }
 }
 
-fn default_agent(roots: Option<Vec<Certificate<'static>>>) -> Agent {
+fn default_agent(roots: Option<Vec<Certificate<'static>>>, direct: bool) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -144,6 +158,9 @@ fn default_agent(roots: Option<Vec<Certificate<'static>>>) -> Agent {
         None => tls,
     };
     config = config.tls_config(tls.build());
+    if direct {
+        config = config.proxy(None);
+    }
     config.build().new_agent()
 }
 
@@ -205,7 +222,10 @@ fn io_error(io: &std::io::Error) -> (ErrorKind, bool, String) {
     use std::io::ErrorKind as Io;
     // rustls reports a certificate it does not trust through the stream's error.
     let tls = io.get_ref().is_some_and(|inner| inner.to_string().contains("certificate"));
+    // The standard library has no kind of its own for a name that is not found.
+    let name = io.to_string().contains("failed to lookup address");
     match io.kind() {
+        _ if name => (ErrorKind::Network, false, "the host name cannot be resolved".to_owned()),
         _ if tls => (ErrorKind::Tls, false, format!("no TLS connection: {io}")),
         Io::ConnectionRefused => (ErrorKind::Network, false, "the server refused the connection".to_owned()),
         Io::TimedOut | Io::WouldBlock => (ErrorKind::TimedOut, true, "no answer from the server in time".to_owned()),
