@@ -1,0 +1,96 @@
+//! `gatekeeper call`
+
+use crate::args::CallArgs;
+use crate::connect::{Connection, no_answer, shown};
+use crate::output;
+use crate::report::{Exit, Failure, Result};
+use gatekeeper_ureq::{ApiFailure, ApiResponse};
+use std::time::Instant;
+
+pub(crate) fn run(args: &CallArgs) -> Result {
+    let stdin = args.request.reads_stdin().then_some("--data");
+    let connection = Connection::new(args.options.settings(stdin)?)?;
+    let (client, url) = connection.api(&args.url)?;
+    let body = args.request.body()?;
+    connection.token()?;
+
+    let begin = Instant::now();
+    let mut call = client.request(&args.method, &url).timeout(connection.left());
+    for (name, value) in args.request.headers_for(body.is_some()) {
+        call = call.header(name, value);
+    }
+    if let Some(body) = body {
+        call = call.body(body);
+    }
+    let response = call.send().map_err(|e| no_answer(e, &args.method, &url, begin.elapsed()))?;
+    let printed = print(&response, args.include);
+    match response.failure() {
+        // That nobody reads the body is no reason to hide that it was a refusal.
+        Some(failure) => Err(refused(&connection, failure, &response, &args.method, &url)),
+        None => printed,
+    }
+}
+
+/// The body as it came, so that it can be piped into a file.
+fn print(response: &ApiResponse, include: bool) -> Result {
+    let mut out = Vec::with_capacity(response.body.len());
+    if include {
+        out.extend(format!("HTTP/1.1 {}\r\n", response.status).bytes());
+        for (name, value) in &response.headers {
+            out.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        out.extend(b"\r\n");
+    }
+    out.extend(&response.body);
+    Ok(output::print(&out)?)
+}
+
+fn refused(connection: &Connection, failure: ApiFailure, response: &ApiResponse, method: &str, url: &str) -> Failure {
+    let what = format!("{}: the API answered {} to {method} {}", failure.name(), response.status, shown(url));
+    let told = Failure::new(Exit::Api, what);
+    let told = match (connection.journal.rejected(), connection.journal.granted()) {
+        (0, _) => told,
+        (_, 2..) => told.tried("the call was repeated once, with a new token"),
+        _ => match connection.journal.last_failure() {
+            Some(e) => told.tried(format!("a new token was asked for, and did not come: {e}")),
+            None => told.tried("a new token was asked for, and did not come"),
+        },
+    };
+    match advice(connection, failure, response) {
+        Some(advice) => told.hint(advice),
+        None => told,
+    }
+}
+
+/// What to do about an API's refusal.
+pub(crate) fn advice(connection: &Connection, failure: ApiFailure, response: &ApiResponse) -> Option<String> {
+    let has_key = connection.settings.has_api_key();
+    let text = match (failure, response.status) {
+        (ApiFailure::AuthenticationFailed, _) => {
+            "the API does not accept this server's tokens, or not this client's: check that URL and token URL belong \
+             together, the scope and the audience; `gatekeeper inspect` shows what the token says"
+        }
+        (ApiFailure::AuthorizationFailed, _) if !has_key => {
+            "the token is good but does not allow this, so a new one will not either: check the client's permissions and \
+             --scope; no API key was sent, and some APIs answer this if it is missing (--api-key-file)"
+        }
+        (ApiFailure::AuthorizationFailed, _) => {
+            "the token is good but does not allow this, so a new one will not either: check the client's permissions and \
+             --scope, and the API key"
+        }
+        (ApiFailure::InvalidApiKey, _) if has_key => "check the API key (--api-key-file, GATEKEEPER_API_KEY)",
+        (ApiFailure::InvalidApiKey, _) => "give the API key by --api-key-file or GATEKEEPER_API_KEY",
+        (ApiFailure::ServerError, _) => "the API is in trouble: try again later",
+        (_, 300..=399) => {
+            let location = response.header("location").map(String::from_utf8_lossy).unwrap_or_default();
+            let place: String = shown(&location).chars().filter(|c| c.is_ascii_graphic()).take(200).collect();
+            return Some(format!("redirects are not followed with credentials; this one leads to {place}"));
+        }
+        (_, 404 | 410) => "check the URL",
+        (_, 405) => "check the method",
+        (_, 429) => "too many calls: try again later",
+        (_, 400..=499) => "check the request; the body says more",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
