@@ -38,6 +38,10 @@ pub struct Policy {
     /// Whether to renew only when the token has expired, because the server repeats a token until then. The session
     /// finds this out by itself after one repeated token. Default no.
     pub renew_late: bool,
+    /// How long everybody waits for a renewal by refresh token instead of using the old token meanwhile, because the
+    /// server may end it in the moment in which it gives the new one. If the answer takes longer, the old token is used
+    /// on. Default not at all; [`for_profile`](Self::for_profile) has 1 s for systems that do so.
+    pub renewal_hold: Duration,
     /// The most token requests in a time, for endpoints that bill or ration them. Default none.
     pub budget: Option<Budget>,
 }
@@ -101,6 +105,7 @@ impl Policy {
             jitter_percent: 5,
             max_skew: Duration::from_secs(60),
             renew_late: false,
+            renewal_hold: Duration::ZERO,
             budget: None,
         }
     }
@@ -109,6 +114,9 @@ impl Policy {
     pub const fn for_profile(profile: &Profile) -> Self {
         let mut policy = Self::new();
         policy.renew_late = profile.repeats_tokens;
+        if profile.renewal_ends_token {
+            policy.renewal_hold = Duration::from_secs(1);
+        }
         policy
     }
 

@@ -225,7 +225,11 @@ impl Engine {
             Output::Refresh(generation, data, ticket) => {
                 Step::Renew(Token::new(Arc::clone(data), generation), attempt(ticket, refresh_token))
             }
-            Output::Fetch(ticket) => Step::Fetch(attempt(ticket, refresh_token)),
+            Output::Fetch(ticket) => {
+                // A token that is still valid is held back, so nobody must find it without asking.
+                self.published.store(None);
+                Step::Fetch(attempt(ticket, refresh_token))
+            }
             Output::WaitUntil(until, why) => {
                 let retry_in = until.saturating_since(now.instant);
                 Step::Wait(until, why, Error::waiting(why, retry_in, last_error.as_ref()))
@@ -236,6 +240,15 @@ impl Engine {
                 Step::Refused(last_error.as_ref().unwrap_or(&refused).with_retry_in(retry_in))
             }
         }
+    }
+
+    /// The token if it is valid, even while it is held back because a renewal may end it: for callers who have no time
+    /// left to wait for the new one.
+    pub fn valid(&self) -> Option<Token> {
+        let now = self.clock.now();
+        let state = self.lock();
+        let (generation, data, _, expires_at) = state.session.current()?;
+        (!expires_at.has_passed(now)).then(|| Token::new(Arc::clone(data), generation))
     }
 
     /// When [`step`](Self::step) next has an attempt to give, as far as it depends on time alone.
@@ -333,6 +346,7 @@ impl Engine {
             state.refresh_token = None;
         }
         state.last_error = Some(error.clone());
+        self.publish(&state);
         drop(state);
         match settled {
             Settled::FallBack(ticket) => Outcome::Again(Attempt {
@@ -495,7 +509,10 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.engine.lock().session.abandon(ticket);
+            let mut state = self.engine.lock();
+            state.session.abandon(ticket);
+            self.engine.publish(&state);
+            drop(state);
             self.engine.tell(Event::Abandoned);
         }
     }

@@ -233,7 +233,8 @@ impl Shared {
                         return Err(last_failure.unwrap_or(error));
                     }
                     if left.is_zero() {
-                        return Err(last_failure.unwrap_or_else(Error::timed_out));
+                        let valid = self.engine.valid();
+                        return valid.ok_or_else(|| last_failure.unwrap_or_else(Error::timed_out));
                     }
                     self.signal.wait(seen, until.saturating_since(self.engine.now().instant).min(left));
                 }

@@ -32,6 +32,9 @@ pub struct Profile {
     /// Whether the server answers with the same token until it has expired, as Spring does, so that asking before
     /// that is of no use.
     pub repeats_tokens: bool,
+    /// Whether using a refresh token ends the access token that came with it, as Spring and many others do (RFC 6749
+    /// section 6 leaves it open).
+    pub renewal_ends_token: bool,
 }
 
 impl Profile {
@@ -76,6 +79,7 @@ impl Profile {
         brand_header: None,
         api_key_header: "x-api-key",
         repeats_tokens: false,
+        renewal_ends_token: true,
     };
 
     /// All of them.

@@ -158,13 +158,23 @@ impl<T> Session<T> {
         let (due, why) = self.due_and_why(now);
         let usable = self.held.as_ref().is_some_and(|held| !held.expires_at.has_passed(now));
         match (due, usable, self.attempt) {
-            (Due::Now, true, _) => Step::Renew(self.start(now)),
+            (Due::Now, true, _) => match self.start(now) {
+                ticket if self.held_back(now).is_some() => Step::Fetch(ticket),
+                ticket => Step::Renew(ticket),
+            },
             (Due::Now, false, _) => Step::Fetch(self.start(now)),
-            (_, true, _) => Step::Use,
+            (_, true, _) => self.held_back(now).map_or(Step::Use, |until| Step::Wait(until, Wait::InFlight)),
             (_, false, Attempt::Refused { code, .. }) => Step::Stop(Stopped::new(code, due)),
             (Due::At(t), false, _) => Step::Wait(t, why),
             (Due::Never, false, _) => Step::Wait(Instant::FAR_FUTURE, why),
         }
+    }
+
+    /// Until when a valid token is not used, because a renewal that may end it is under way.
+    fn held_back(&self, now: Now) -> Option<Instant> {
+        let Attempt::InFlight { renewal: true, .. } = self.attempt else { return None };
+        let until = self.last_start?.saturating_add(self.policy.renewal_hold);
+        (now.instant < until).then_some(until)
     }
 
     /// When this session next has work, as far as it depends on time alone. A driver that sleeps until then and polls

@@ -17,7 +17,8 @@ pub enum Output<'a, T> {
     Token(Generation, &'a T),
     /// Use this token, and make the attempt that the ticket stands for: you were chosen to renew it.
     Refresh(Generation, &'a T, Ticket),
-    /// There is no usable token, and you were chosen to fetch one.
+    /// There is no usable token, and you were chosen to fetch one. One that this very attempt may end
+    /// ([`Policy::renewal_hold`]) is not usable.
     Fetch(Ticket),
     /// There is no usable token and nothing to do before this instant, for this reason. Somebody's
     /// [`settle`](Session::settle) may end the wait earlier.

@@ -1,6 +1,6 @@
 //! Getting, using and renewing a token while all goes well, or nearly.
 
-use crate::script::{Do::*, See::*, plain, run, t};
+use crate::script::{Do::*, See::*, plain, run, t, transient};
 use gatekeeper_proto::{Due, Granted, Output, Policy, Profile, Session, Settled, Wait::*};
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ fn tokens_of_three_seconds() {
             (t(2_440), Grant(2, 8, 3_000), Current),
             (t(4_800), Poll, Renew(2, 8, 3)),
             // Less than a second is left, and attempts are a second apart.
-            (t(4_850), Fail(3, crate::script::transient()), Failed(5_850)),
+            (t(4_850), Fail(3, transient()), Failed(5_850)),
             (t(5_099), Poll, Use(2, 8)),
             (t(5_100), Poll, Waits(5_850, Backoff)),
             (t(5_850), Poll, Fetch(4)),
@@ -233,6 +233,55 @@ fn renewal_with_a_refresh_token_is_early_even_where_tokens_repeat() {
             // No new refresh token in the answer keeps the old one.
             (t(80_000), Grant(2, 8, 100_000), Current),
             (t(160_000), Poll, RenewByRefreshToken(2, 8, 3)),
+        ],
+    );
+}
+
+#[test]
+fn nobody_uses_a_token_that_its_renewal_may_end() {
+    let policy = || {
+        let mut policy = plain();
+        policy.renewal_hold = Duration::from_secs(1);
+        policy
+    };
+    run(
+        policy(),
+        &[
+            (t(0), Poll, Fetch(1)),
+            (t(0), GrantWithRefreshToken(1, 7, 100_000), Current),
+            (t(80_000), Due, Now),
+            (t(80_000), Poll, FetchByRefreshToken(2)),
+            (t(80_000), Poll, Waits(81_000, InFlight)),
+            (t(80_400), Grant(2, 8, 100_000), Current),
+            (t(80_400), Poll, Use(2, 8)),
+            // An answer that takes long does not keep a valid token from anybody.
+            (t(160_000), Poll, FetchByRefreshToken(3)),
+            (t(160_999), Poll, Waits(161_000, InFlight)),
+            (t(161_000), Poll, Use(2, 8)),
+            (t(161_000), Due, At(190_000)),
+            (t(169_999), Poll, Use(2, 8)),
+            (t(170_000), Poll, Waits(190_000, InFlight)),
+        ],
+    );
+    run(
+        policy(),
+        &[
+            (t(0), Poll, Fetch(1)),
+            (t(0), GrantWithRefreshToken(1, 7, 100_000), Current),
+            (t(80_000), Poll, FetchByRefreshToken(2)),
+            // Nor does one that failed.
+            (t(80_100), Fail(2, transient()), FailedWithin(81_100..=81_100)),
+            (t(80_100), Poll, Use(1, 7)),
+        ],
+    );
+    run(
+        policy(),
+        &[
+            (t(0), Poll, Fetch(1)),
+            (t(0), Grant(1, 7, 100_000), Current),
+            // Without a refresh token, nothing that is done ends the old token.
+            (t(80_000), Poll, Renew(1, 7, 2)),
+            (t(80_000), Poll, Use(1, 7)),
         ],
     );
 }
