@@ -223,18 +223,11 @@ impl TransportError {
 fn advice(error: &ReplyError<'_>, code: Option<ErrorCode>, encoding: Option<(BasicEncoding, bool)>) -> Option<String> {
     let text = match (error, code) {
         (ReplyError::Refused(_) | ReplyError::Status(_), Some(code)) if code.is_about_credentials() => {
-            let mut text = "check client id and secret".to_owned();
-            if let Some((used, true)) = encoding {
-                let (now, other) = match used {
-                    BasicEncoding::Raw => ("as they are", "form-urlencoded (form)"),
-                    BasicEncoding::Form | BasicEncoding::FormPlus => ("form-urlencoded", "as they are (raw)"),
-                };
-                text += &format!(
-                    "; they hold characters that read differently under the two Basic encodings: they were sent {now}, \
-                     and this server may want them {other}"
-                );
-            }
-            return Some(text);
+            let text = "check client id and secret";
+            return Some(match other_encoding(encoding) {
+                Some(note) => format!("{text}; {note}"),
+                None => text.to_owned(),
+            });
         }
         (_, Some(ErrorCode::InvalidGrant)) => {
             "check user name and password, or the refresh token; with AWS Cognito, whether the grant is enabled for the app client"
@@ -243,6 +236,9 @@ fn advice(error: &ReplyError<'_>, code: Option<ErrorCode>, encoding: Option<(Bas
         (_, Some(ErrorCode::InvalidTarget)) => "check the resource or audience",
         (_, Some(ErrorCode::UnsupportedGrantType)) => "this server does not know the grant type: check --grant",
         (_, Some(ErrorCode::InvalidRequest)) => {
+            if let Some(note) = other_encoding(encoding) {
+                return Some(format!("check the profile and extra parameters; if it is about id and secret: {note}"));
+            }
             "a parameter is missing or not known here: check the profile and extra parameters"
         }
         (ReplyError::Shape(_), _) => "the token is not a JWT: use another profile if this server gives opaque tokens",
@@ -257,6 +253,19 @@ fn advice(error: &ReplyError<'_>, code: Option<ErrorCode>, encoding: Option<(Bas
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+/// That id or secret reads differently under the other `Basic` encoding, if it does.
+fn other_encoding(encoding: Option<(BasicEncoding, bool)>) -> Option<String> {
+    let (used, true) = encoding? else { return None };
+    let (now, other) = match used {
+        BasicEncoding::Raw => ("as they are", "form-urlencoded (form)"),
+        BasicEncoding::Form | BasicEncoding::FormPlus => ("form-urlencoded", "as they are (raw)"),
+    };
+    Some(format!(
+        "they hold characters that read differently under the two Basic encodings: they were sent {now}, and this server \
+         may want them {other}"
+    ))
 }
 
 fn seconds(d: Duration) -> String {
