@@ -243,6 +243,7 @@ fn advice(error: &ReplyError<'_>, code: Option<ErrorCode>, encoding: Option<(Bas
         }
         (ReplyError::Shape(_), _) => "the token is not a JWT: use another profile if this server gives opaque tokens",
         (ReplyError::UnsupportedTokenType, _) => "only Bearer tokens can be used",
+        (ReplyError::Refused(_), None) if error.is_retryable() => "the server is in trouble: try again later",
         (ReplyError::Malformed(_), _) => "check that the token URL is the token endpoint and not a page",
         (ReplyError::Status(status), _) => match status.status {
             300..=399 => "redirects are not followed with credentials: use the URL it leads to",
