@@ -6,10 +6,12 @@ use std::time::Duration;
 pub(crate) fn human(d: Duration) -> String {
     let seconds = d.as_secs();
     let two = |large: u64, large_unit: &str, small: u64, small_unit: &str| match small {
+        0 if d.as_millis() == 0 => "less than 1 ms".to_owned(),
         0 => format!("{large} {large_unit}"),
         _ => format!("{large} {large_unit} {small} {small_unit}"),
     };
     match seconds {
+        0 if d.as_millis() == 0 => "less than 1 ms".to_owned(),
         0 => format!("{} ms", d.as_millis()),
         1..10 => format!("{:.1} s", d.as_secs_f64()),
         10..120 => format!("{seconds} s"),
@@ -41,6 +43,7 @@ mod tests {
     #[test]
     fn durations_have_two_units_at_most() {
         for (millis, want) in [
+            (0, "less than 1 ms"),
             (350, "350 ms"),
             (3_520, "3.5 s"),
             (9_960, "10.0 s"),

@@ -4,7 +4,9 @@ use crate::args::CallArgs;
 use crate::connect::{Connection, no_answer, shown};
 use crate::output;
 use crate::report::{Exit, Failure, Result};
+use gatekeeper_ureq::proto::wire::challenge::Challenges;
 use gatekeeper_ureq::{ApiFailure, ApiResponse};
+use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 pub(crate) fn run(args: &CallArgs) -> Result {
@@ -31,7 +33,7 @@ pub(crate) fn run(args: &CallArgs) -> Result {
     }
 }
 
-/// The body as it came, so that it can be piped into a file.
+/// The body as it came, so that it can be piped into a file. On a terminal, the line is ended.
 fn print(response: &ApiResponse, include: bool) -> Result {
     let mut out = Vec::with_capacity(response.body.len());
     if include {
@@ -42,11 +44,17 @@ fn print(response: &ApiResponse, include: bool) -> Result {
         out.extend(b"\r\n");
     }
     out.extend(&response.body);
+    if io::stdout().is_terminal() && !response.body.is_empty() && !response.body.ends_with(b"\n") {
+        out.push(b'\n');
+    }
     Ok(output::print(&out)?)
 }
 
 fn refused(connection: &Connection, failure: ApiFailure, response: &ApiResponse, method: &str, url: &str) -> Failure {
-    let what = format!("{}: the API answered {} to {method} {}", failure.name(), response.status, shown(url));
+    let mut what = format!("{}: the API answered {} to {method} {}", failure.name(), response.status, shown(url));
+    if let Some(code) = challenge_code(response) {
+        what += &format!(" ({code})");
+    }
     let told = Failure::new(Exit::Api, what);
     let told = match (connection.journal.rejected(), connection.journal.granted()) {
         (0, _) => told,
@@ -60,6 +68,15 @@ fn refused(connection: &Connection, failure: ApiFailure, response: &ApiResponse,
         Some(advice) => told.hint(advice),
         None => told,
     }
+}
+
+/// The error code that a challenge carries (RFC 6750 section 3.1), if it looks like one: it is the peer's text.
+fn challenge_code(response: &ApiResponse) -> Option<String> {
+    let lines = response.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+    let mut challenges = lines.flat_map(|(_, line)| Challenges::new(line)).flatten();
+    let code: Vec<u8> = challenges.find_map(|challenge| challenge.parameter("error"))?.bytes().take(40).collect();
+    let plain = code.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+    String::from_utf8(code).ok().filter(|code| plain && !code.is_empty())
 }
 
 /// What to do about an API's refusal.

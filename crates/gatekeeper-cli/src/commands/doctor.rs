@@ -105,7 +105,7 @@ impl<'a> Checkup<'a> {
             match TcpStream::connect_timeout(address, CONNECT.min(self.connection.left()).max(Duration::from_millis(1)))
             {
                 Ok(_) => {
-                    return Found::Good(format!("{role}{host} is {address}, connected in {}", human(begin.elapsed())));
+                    return Found::Good(format!("{role}{host} answers at {address}, in {}", human(begin.elapsed())));
                 }
                 Err(e) => refusals.push(format!("{address}: {e}")),
             }
@@ -135,7 +135,7 @@ impl<'a> Checkup<'a> {
                 let status = answer.status;
                 self.answer = Some(answer);
                 if scheme.eq_ignore_ascii_case("http") {
-                    return Found::Nothing(format!("plain http, to which the server answers {status}"));
+                    return Found::Nothing("the token URL is plain http".to_owned());
                 }
                 let trust = match &settings.ca_file {
                     Some(path) => format!("by {}", path.display()),
@@ -304,16 +304,18 @@ fn resolve(host: String, port: u16, limit: Duration) -> io::Result<Vec<SocketAdd
 
 /// What to do about a certificate, by what rustls says of it.
 fn tls_advice(error: &str, own_ca: bool) -> Option<&'static str> {
-    Some(match error {
-        e if e.contains("UnknownIssuer") && own_ca => {
-            "the certificate was signed by another authority than that of --ca-file"
-        }
-        e if e.contains("UnknownIssuer") => "if the server has a private CA, give its certificate with --ca-file",
-        e if e.contains("NotValidForName") => "the certificate is for another host name: use the name that it is for",
-        e if e.contains("NotValidYet") => "check this machine's clock: the certificate is valid only later",
-        e if e.contains("Expired") => {
-            "check this machine's clock; if it is right, the server's certificate has to be renewed"
-        }
-        _ => return None,
-    })
+    let says = |texts: &[&str]| texts.iter().any(|text| error.contains(text));
+    if says(&["UnknownIssuer"]) && own_ca {
+        Some("the certificate was signed by another authority than that of --ca-file")
+    } else if says(&["UnknownIssuer"]) {
+        Some("if the server has a private CA, give its certificate with --ca-file")
+    } else if says(&["NotValidForName", "not valid for name"]) {
+        Some("the certificate is for another host name: use the name that it is for")
+    } else if says(&["NotValidYet", "not valid yet"]) {
+        Some("check this machine's clock: the certificate is valid only later")
+    } else if says(&["Expired", "expired"]) {
+        Some("check this machine's clock; if it is right, the server's certificate has to be renewed")
+    } else {
+        None
+    }
 }

@@ -99,16 +99,16 @@ impl Report {
             trouble.push(format!("{failed} of {} calls failed ({})", self.calls, self.kinds()));
         }
         if self.unauthorized > 0 {
-            trouble.push(format!("the API answered 401 {} times", self.unauthorized));
+            trouble.push(format!("unauthorized answers (401): {}", self.unauthorized));
         }
         if self.missed > 0 {
-            trouble.push(format!("{} calls could not begin in time: answers are too slow for this rate", self.missed));
+            trouble.push(format!("calls that could not begin because earlier ones took too long: {}", self.missed));
         }
         if trouble.is_empty() {
             return Ok(());
         }
-        let slow = (self.missed > 0).then_some(Exit::Network);
-        let exit = worst.into_iter().chain(slow).min().unwrap_or(Exit::Api);
+        // Calls that were refused say more than calls that were not made.
+        let exit = worst.unwrap_or(if self.unauthorized > 0 { Exit::Api } else { Exit::Network });
         Err(Failure::new(exit, trouble.join("; ")))
     }
 
