@@ -4,9 +4,10 @@ use crate::report::{Failure, Result};
 use crate::time::human;
 use gatekeeper_std::settings::Settings;
 use gatekeeper_ureq::proto::Endpoint;
-use gatekeeper_ureq::{ApiClient, Config, Error, Event, Observer, Token, TokenSource, Transport};
+use gatekeeper_ureq::{ApiClient, Config, Error, ErrorKind, Event, Observer, Token, TokenSource, Transport};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,9 +78,26 @@ impl Connection {
     /// A token, after as many retries as there is time for.
     pub(crate) fn token(&self) -> Result<Token> {
         let retry_for = self.settings.retry_for.map_or(RETRY_FOR, |t| t.0);
+        loop {
+            let error = match self.try_token() {
+                Ok(token) => return Ok(token),
+                Err(e) => e,
+            };
+            // A certificate that is not trusted now will not be in a few seconds.
+            let passing = matches!(error.kind(), ErrorKind::Network | ErrorKind::Server | ErrorKind::TimedOut);
+            let next =
+                error.retry_in().filter(|wait| passing && self.begin.elapsed() + *wait <= retry_for.min(self.timeout));
+            match next {
+                Some(wait) => thread::sleep(wait),
+                None => return Err(self.no_token(error)),
+            }
+        }
+    }
+
+    /// A token, or what went wrong with one attempt to get one.
+    pub(crate) fn try_token(&self) -> std::result::Result<Token, Error> {
         // A little more than the request itself may take, so that its own error is the one that is told.
-        let wait = self.left() + Duration::from_millis(250);
-        self.source.token_retrying(retry_for, wait).map_err(|e| self.no_token(e))
+        self.source.try_token(self.left() + Duration::from_millis(250))
     }
 
     /// Tells why there is no token, and what was tried.

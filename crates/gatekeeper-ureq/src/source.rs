@@ -59,6 +59,15 @@ struct Shared {
     background: AtomicBool,
 }
 
+/// What to do where the engine says that the server is not to be asked for a while.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gates {
+    /// Wait, if it is over before the caller's deadline.
+    WaitAt,
+    /// Give up.
+    StopAt,
+}
+
 /// Wakes those who wait whenever something has changed. The number tells whether it has since they looked.
 #[derive(Debug, Default)]
 struct Signal {
@@ -104,21 +113,21 @@ impl TokenSource {
     pub fn token_within(&self, wait: Duration) -> Result<Token, Error> {
         match self.cached() {
             Some(token) => Ok(token),
-            None => self.shared.wait_for_token(wait, wait),
+            None => self.shared.wait_for_token(wait, Gates::WaitAt),
         }
     }
 
-    /// As [`token_within`](Self::token_within), but trouble is waited out for `retry_for` only: if the server is to be
-    /// asked again later than that, the error comes at once. A request that is under way still has all of `wait`. For
-    /// commands that a person runs, to whom a server that cannot be reached is better reported soon.
+    /// As [`token_within`](Self::token_within), but trouble is not waited out: after an attempt that failed, or behind
+    /// a gate, the error comes at once, and [`Error::retry_in`] says when the server may be asked again. For commands
+    /// that a person runs, to whom a server that cannot be reached is better reported soon.
     ///
     /// # Errors
     ///
     /// As [`token`](Self::token).
-    pub fn token_retrying(&self, retry_for: Duration, wait: Duration) -> Result<Token, Error> {
+    pub fn try_token(&self, wait: Duration) -> Result<Token, Error> {
         match self.cached() {
             Some(token) => Ok(token),
-            None => self.shared.wait_for_token(wait, retry_for),
+            None => self.shared.wait_for_token(wait, Gates::StopAt),
         }
     }
 
@@ -131,8 +140,8 @@ impl TokenSource {
     /// another token is no cure.
     pub fn token_after(&self, rejected: Generation, wait: Duration) -> Result<Token, Error> {
         self.invalidate(rejected);
-        // After a rejected token, waiting for a gate would only bring the same answer later.
-        self.shared.wait_for_token(wait, Duration::ZERO)
+        // After a rejected token, waiting at a gate would only bring the same answer later.
+        self.shared.wait_for_token(wait, Gates::StopAt)
     }
 
     /// Takes note that the API rejected the token of this generation with 401. It is not handed out again.
@@ -199,11 +208,8 @@ impl TokenSource {
 }
 
 impl Shared {
-    /// Waits for a token for as long as `wait`; for a gate that opens later than `retry_for` from now, not at all.
-    fn wait_for_token(self: &Arc<Self>, wait: Duration, retry_for: Duration) -> Result<Token, Error> {
-        let begin = self.engine.now().instant;
-        let deadline = begin.saturating_add(wait);
-        let last_retry = begin.saturating_add(retry_for.min(wait));
+    fn wait_for_token(self: &Arc<Self>, wait: Duration, gates: Gates) -> Result<Token, Error> {
+        let deadline = self.engine.now().instant.saturating_add(wait);
         let mut last_failure = None;
         loop {
             let seen = self.signal.changes();
@@ -226,7 +232,7 @@ impl Shared {
                     let worth_it = match why {
                         Wait::InFlight => true,
                         Wait::MinInterval => until <= deadline,
-                        _ => until <= last_retry,
+                        _ => until <= deadline && gates == Gates::WaitAt,
                     };
                     let left = self.left(deadline);
                     if !worth_it {

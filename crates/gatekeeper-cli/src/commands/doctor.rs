@@ -184,8 +184,7 @@ impl<'a> Checkup<'a> {
             );
         }
         let begin = Instant::now();
-        let wait = self.connection.left() + Duration::from_millis(250);
-        match self.connection.source.token_retrying(Duration::ZERO, wait) {
+        match self.connection.try_token() {
             Ok(token) => {
                 let life = match token.expires_in() {
                     Some(seconds) => format!("for {}", human(Duration::from_secs(seconds))),

@@ -99,8 +99,9 @@ fn private_authorities() {
     assert!(outcome.fine().contains("gatekeeper"));
 
     let issued = server.counts().token_requests;
-    let outcome = against(&server, &["token", "--retry-for", "0"]).run();
+    let outcome = against(&server, &["token", "--retry-for", "20s"]).run();
     outcome.fails(4, &["no TLS connection", "--ca-file"]);
+    assert!(outcome.took < Duration::from_secs(10), "no retry cures it: {:?}", outcome.took);
     for kind in [LeafKind::WrongName, LeafKind::Expired, LeafKind::NotYetValid, LeafKind::UnknownCa] {
         server.present(kind).unwrap();
         let outcome = against(&server, &["token", "--ca-file", &ca, "--retry-for", "0"]).run();
