@@ -290,13 +290,6 @@ impl RequestArgs {
         matches!(self.data.as_deref(), Some("-" | "@-"))
     }
 
-    /// The headers, with the type of the body if there is one and no header says it.
-    pub(crate) fn headers_for(&self, body: bool) -> impl Iterator<Item = (&str, &str)> {
-        let typed = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        let json = (body && !typed).then_some(("content-type", "application/json"));
-        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(json)
-    }
-
     /// The body.
     pub(crate) fn body(&self) -> Result<Option<Vec<u8>>> {
         let Some(data) = &self.data else { return Ok(None) };

@@ -5,8 +5,8 @@ use crate::time::human;
 use gatekeeper_std::settings::Settings;
 use gatekeeper_ureq::proto::Endpoint;
 use gatekeeper_ureq::{ApiClient, Config, Error, ErrorKind, Event, Observer, Token, TokenSource, Transport};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,8 +29,6 @@ pub(crate) struct Connection {
 pub(crate) struct Journal {
     requests: AtomicU32,
     granted: AtomicU32,
-    rejected: AtomicU32,
-    last_failure: Mutex<Option<Error>>,
 }
 
 impl Connection {
@@ -146,16 +144,6 @@ impl Journal {
     pub(crate) fn granted(&self) -> u32 {
         self.granted.load(Ordering::Relaxed)
     }
-
-    /// How many tokens the API rejected.
-    pub(crate) fn rejected(&self) -> u32 {
-        self.rejected.load(Ordering::Relaxed)
-    }
-
-    /// How the latest failed attempt failed.
-    pub(crate) fn last_failure(&self) -> Option<Error> {
-        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 impl Observer for Journal {
@@ -163,11 +151,6 @@ impl Observer for Journal {
         let counter = match event {
             Event::Request { .. } => &self.requests,
             Event::Granted { .. } | Event::NoProgress => &self.granted,
-            Event::Invalidated { .. } => &self.rejected,
-            Event::Failed { error, .. } => {
-                *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-                return;
-            }
             _ => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -7,6 +7,7 @@ mod commands;
 mod connect;
 mod output;
 mod report;
+mod request;
 mod time;
 
 use args::{Cli, Command};

@@ -4,8 +4,9 @@ use crate::args::CallArgs;
 use crate::connect::{Connection, no_answer, shown};
 use crate::output;
 use crate::report::{Exit, Failure, Result};
+use crate::request::Request;
 use gatekeeper_ureq::proto::wire::challenge::Challenges;
-use gatekeeper_ureq::{ApiFailure, ApiResponse};
+use gatekeeper_ureq::{ApiFailure, ApiResponse, Token};
 use std::io::{self, IsTerminal};
 use std::time::Instant;
 
@@ -13,24 +14,46 @@ pub(crate) fn run(args: &CallArgs) -> Result {
     let stdin = args.request.reads_stdin().then_some("--data");
     let connection = Connection::new(args.options.settings(stdin)?)?;
     let (client, url) = connection.api(&args.url)?;
-    let body = args.request.body()?;
-    connection.token()?;
+    let request = Request::new(client, &args.method, url, &args.request)?;
+    let token = connection.token()?;
 
     let begin = Instant::now();
-    let mut call = client.request(&args.method, &url).timeout(connection.left());
-    for (name, value) in args.request.headers_for(body.is_some()) {
-        call = call.header(name, value);
+    let send = |token: &Token| {
+        let sent = request.send(token, connection.left());
+        sent.map_err(|e| no_answer(e, &request.method, &request.url, begin.elapsed()))
+    };
+    let mut response = send(&token)?;
+    let mut tried = None;
+    if response.failure().is_some_and(ApiFailure::wants_new_token) {
+        match connection.source.token_after(token.generation(), connection.left()) {
+            Ok(token) => {
+                response = send(&token)?;
+                tried = Some("the call was repeated once, with a new token".to_owned());
+            }
+            Err(e) => tried = Some(format!("a new token was asked for, and did not come: {e}")),
+        }
     }
-    if let Some(body) = body {
-        call = call.body(body);
-    }
-    let response = call.send().map_err(|e| no_answer(e, &args.method, &url, begin.elapsed()))?;
     let printed = print(&response, args.include);
-    match response.failure() {
-        // That nobody reads the body is no reason to hide that it was a refusal.
-        Some(failure) => Err(refused(&connection, failure, &response, &args.method, &url)),
-        None => printed,
+    let Some(failure) = response.failure() else { return printed };
+    // That nobody reads the body is no reason to hide that it was a refusal.
+    let mut what = format!(
+        "{}: the API answered {} to {} {}",
+        failure.name(),
+        response.status,
+        request.method,
+        shown(&request.url)
+    );
+    if let Some(code) = challenge_code(&response) {
+        what += &format!(" ({code})");
     }
+    let mut told = Failure::new(Exit::Api, what);
+    if let Some(tried) = tried {
+        told = told.tried(tried);
+    }
+    Err(match advice(&connection, failure, &response) {
+        Some(advice) => told.hint(advice),
+        None => told,
+    })
 }
 
 /// The body as it came, so that it can be piped into a file. On a terminal, the line is ended.
@@ -48,26 +71,6 @@ fn print(response: &ApiResponse, include: bool) -> Result {
         out.push(b'\n');
     }
     Ok(output::print(&out)?)
-}
-
-fn refused(connection: &Connection, failure: ApiFailure, response: &ApiResponse, method: &str, url: &str) -> Failure {
-    let mut what = format!("{}: the API answered {} to {method} {}", failure.name(), response.status, shown(url));
-    if let Some(code) = challenge_code(response) {
-        what += &format!(" ({code})");
-    }
-    let told = Failure::new(Exit::Api, what);
-    let told = match (connection.journal.rejected(), connection.journal.granted()) {
-        (0, _) => told,
-        (_, 2..) => told.tried("the call was repeated once, with a new token"),
-        _ => match connection.journal.last_failure() {
-            Some(e) => told.tried(format!("a new token was asked for, and did not come: {e}")),
-            None => told.tried("a new token was asked for, and did not come"),
-        },
-    };
-    match advice(connection, failure, response) {
-        Some(advice) => told.hint(advice),
-        None => told,
-    }
 }
 
 /// The error code that a challenge carries (RFC 6750 section 3.1), if it looks like one: it is the peer's text.

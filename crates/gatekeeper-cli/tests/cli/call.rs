@@ -1,7 +1,7 @@
 //! `call`: requests, answers, and what is made of refusals.
 
 use crate::support::{Files, against, start};
-use gatekeeper_testkit::{Answer, At, Challenge, Ending, Endpoint, Fault, Server, System, systems};
+use gatekeeper_testkit::{Answer, At, Challenge, Ending, Endpoint, ExpiresIn, Fault, Server, System, systems};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -92,6 +92,14 @@ fn a_rejected_token_is_replaced_once() {
     assert!(outcome.fine().contains("\"body_len\":5"));
     let counts = server.counts();
     assert_eq!((counts.token_requests, counts.api_unauthorized, counts.api_ok), (2, 1, 1));
+}
+
+#[test]
+fn a_token_that_is_expired_on_arrival_is_used_once() {
+    let server = Server::builder(System::OauthV2).with(|s| s.expires_in = ExpiresIn::Number(0)).start().unwrap();
+    let outcome = against(&server, &["call", "GET", &server.api_url("/api/whoami")]).run();
+    assert!(outcome.fine().contains("oauth-v2"));
+    assert_eq!(server.counts().token_requests, 1);
 }
 
 #[test]

@@ -192,6 +192,8 @@ fn what_cannot_be_typed() {
         (&["call", "GET", "https://a/", "-H", "no-colon"], "a header is written NAME: VALUE"),
         (&["call", "GET", "https://a/", "-H", "authorization: Bearer x"], "the one that gatekeeper adds"),
         (&["soak", "--url", "https://a/", "--rate", "0"], "a rate is a number"),
+        (&["soak", "--url", "https://a/", "--rate", "10000", "--for", "1h"], "more than 10000000 calls"),
+        (&["soak", "--url", "https://a/", "--for", "0"], "a soak of no time at all"),
     ] {
         let outcome = gatekeeper(arguments).hiding(CANARY).run();
         assert_eq!(outcome.code, 2, "{arguments:?}");

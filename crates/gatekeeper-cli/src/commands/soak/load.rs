@@ -2,7 +2,8 @@
 
 use crate::output;
 use crate::report::{Exit, Failure, Result};
-use gatekeeper_ureq::{ApiClient, ApiFailure, ApiResponse, Error, ErrorKind, Token};
+use crate::request::Request;
+use gatekeeper_ureq::{ApiFailure, ApiResponse, Error, ErrorKind, Token};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,11 +13,7 @@ use std::time::{Duration, Instant};
 /// What is called, and how often.
 #[derive(Debug)]
 pub(super) struct Load {
-    pub(super) client: ApiClient,
-    pub(super) method: String,
-    pub(super) url: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) request: Request,
     /// For each call.
     pub(super) timeout: Duration,
     pub(super) length: Duration,
@@ -33,7 +30,8 @@ pub(super) struct Tally {
     pub(super) late: u64,
     pub(super) missed: u64,
     pub(super) errors: BTreeMap<String, u64>,
-    pub(super) latencies: Vec<Duration>,
+    /// How long each call took, in microseconds.
+    pub(super) micros: Vec<u32>,
     /// The most urgent of the errors.
     pub(super) worst: Option<Exit>,
 }
@@ -101,7 +99,7 @@ impl Load {
             tally.calls += 1;
             let begin = Instant::now();
             let failed = self.call(&mut tally);
-            tally.latencies.push(begin.elapsed());
+            tally.micros.push(u32::try_from(begin.elapsed().as_micros()).unwrap_or(u32::MAX));
             schedule.done.fetch_add(1, Ordering::Relaxed);
             match failed {
                 None => tally.ok += 1,
@@ -119,7 +117,7 @@ impl Load {
     fn call(&self, tally: &mut Tally) -> Option<(String, Exit)> {
         let deadline = Instant::now() + self.timeout;
         let left = || deadline.saturating_duration_since(Instant::now());
-        let source = self.client.source();
+        let source = self.request.client.source();
         let token = match source.token_within(left()) {
             Ok(token) => token,
             Err(e) => return Some(no_token(&e)),
@@ -140,14 +138,7 @@ impl Load {
     }
 
     fn send(&self, token: &Token, limit: Duration, tally: &mut Tally) -> std::result::Result<ApiResponse, Error> {
-        let mut call = self.client.request(&self.method, &self.url).with_token(token).timeout(limit);
-        for (name, value) in &self.headers {
-            call = call.header(name, value);
-        }
-        if let Some(body) = &self.body {
-            call = call.body(body.as_slice());
-        }
-        let response = call.send()?;
+        let response = self.request.send(token, limit)?;
         tally.unauthorized += u64::from(response.status == 401);
         Ok(response)
     }
@@ -176,7 +167,7 @@ impl Tally {
         self.unauthorized += other.unauthorized;
         self.late += other.late;
         self.missed += other.missed;
-        self.latencies.extend(other.latencies);
+        self.micros.extend(other.micros);
         self.worst = [self.worst, other.worst].into_iter().flatten().min();
         for (kind, count) in other.errors {
             *self.errors.entry(kind).or_default() += count;

@@ -6,10 +6,14 @@ use crate::args::SoakArgs;
 use crate::connect::Connection;
 use crate::output::{self, Style};
 use crate::report::{Exit, Failure, Result};
+use crate::request::Request;
 use load::{Load, Tally};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// So many calls can be accounted for.
+const MAX_CALLS: f64 = 1e7;
 
 #[derive(Serialize)]
 struct Report {
@@ -42,26 +46,19 @@ pub(crate) fn run(args: &SoakArgs) -> Result {
     if args.length.0.is_zero() {
         return Err(Failure::usage("--for: a soak of no time at all calls nothing"));
     }
+    if args.length.0.as_secs_f64() * args.rate > MAX_CALLS {
+        return Err(Failure::usage(format!("--for and --rate make more than {MAX_CALLS} calls")));
+    }
     let stdin = args.request.reads_stdin().then_some("--data");
     let connection = Connection::new(args.options.settings(stdin)?)?;
     let (client, url) = connection.api(&args.url)?;
-    let body = args.request.body()?;
+    let request = Request::new(client, &args.method, url, &args.request)?;
     // Whoever cannot have a token at all learns it now, and not from every call.
     connection.token()?;
     let renewal = connection.source.renew_in_background();
     let renewal = renewal.map_err(|e| Failure::new(Exit::Network, format!("no thread for renewal: {e}")))?;
 
-    let headers = args.request.headers_for(body.is_some());
-    let load = Load {
-        client: client.timeout(connection.timeout),
-        method: args.method.clone(),
-        url,
-        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        body,
-        timeout: connection.timeout,
-        length: args.length.0,
-        rate: args.rate,
-    };
+    let load = Load { request, timeout: connection.timeout, length: args.length.0, rate: args.rate };
     let (tally, took) = load.run()?;
     drop(renewal);
 
@@ -84,7 +81,7 @@ impl Report {
             unauthorized: tally.unauthorized,
             token_requests,
             errors: tally.errors,
-            latency_ms: Latency::of(tally.latencies),
+            latency_ms: Latency::of(tally.micros),
             late: tally.late,
             missed: tally.missed,
             seconds: (took.as_secs_f64() * 10.0).round() / 10.0,
@@ -137,12 +134,12 @@ impl Report {
 
 impl Latency {
     /// Percentiles by nearest rank; zero if nothing was called.
-    fn of(mut latencies: Vec<Duration>) -> Self {
-        latencies.sort_unstable();
+    fn of(mut micros: Vec<u32>) -> Self {
+        micros.sort_unstable();
         let at = |percent: usize| {
-            let rank = (latencies.len() * percent).div_ceil(100).saturating_sub(1);
-            let latency = latencies.get(rank).copied().unwrap_or_default();
-            (latency.as_secs_f64() * 10_000.0).round() / 10.0
+            let rank = (micros.len() * percent).div_ceil(100).saturating_sub(1);
+            let latency = micros.get(rank).copied().unwrap_or_default();
+            (f64::from(latency) / 100.0).round() / 10.0
         };
         Self { p50: at(50), p90: at(90), p99: at(99), max: at(100) }
     }
@@ -154,7 +151,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_by_nearest_rank() {
-        let of = |millis: &[u64]| Latency::of(millis.iter().map(|&ms| Duration::from_millis(ms)).collect());
+        let of = |millis: &[u32]| Latency::of(millis.iter().map(|ms| ms * 1000).collect());
         let l = of(&(1..=200).rev().collect::<Vec<_>>());
         assert_eq!((l.p50, l.p90, l.p99, l.max), (100.0, 180.0, 198.0, 200.0));
         let l = of(&[7]);
