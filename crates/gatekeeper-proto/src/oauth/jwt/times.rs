@@ -91,8 +91,8 @@ fn value(c: u8) -> u8 {
     let when = |yes: bool, add: u8| u8::from(yes).wrapping_neg() & add;
     // Digits come first; letters, small letters, underscore and hyphen each add the difference to what has been added.
     c.wrapping_add(4)
-        .wrapping_sub(when(c.cast_signed() > 0x40, 69))
-        .wrapping_sub(when(c.cast_signed() > 0x60, 6))
+        .wrapping_sub(when((c as i8) > 0x40, 69))
+        .wrapping_sub(when((c as i8) > 0x60, 6))
         .wrapping_add(when(c == b'_', 33))
         .wrapping_add(when(c == b'-', 13))
 }
