@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cmd::{Cmd, cargo};
-use crate::{Result, conformance, features, msrv, nostd, switches, tidy, workspace};
+use crate::{Result, conformance, features, live, msrv, nostd, switches, tidy, workspace};
 
 pub(crate) const ABOUT: &str = "run every check, and stop at the first that fails [--keep-going]";
 
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     ("nostd", || nostd::run(false)),
     ("msrv", || msrv::run(false)),
     ("features", features::run),
+    ("live", live::run),
 ];
 
 pub(crate) fn main(arguments: &[String]) -> Result {
