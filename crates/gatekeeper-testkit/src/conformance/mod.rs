@@ -2,7 +2,7 @@
 //!
 //! A driver under test implements [`Driver`] and [`Source`], both blocking: an async driver blocks on its runtime, a
 //! driver of a device ticks until the time is over. [`crate::conformance_tests!`] then makes a test
-//! of every case. Sources get their time from a [`TestClock`](crate::TestClock) that runs with the machine's and is
+//! of every case. Sources get their time from a [`TestClock`] that runs with the machine's and is
 //! moved on by the cases, the server's time with it.
 //!
 //! ```no_run
